@@ -1,0 +1,51 @@
+"""Who may answer whom: the normative definition. Any index must give the same answer as this one function."""
+
+from datetime import datetime
+
+from router.entities import AgentRecord, Item
+from schemas.routing import AgentState, AgentStatus, Urgency
+
+
+def obstacle(item: Item, agent: AgentRecord, *, now: datetime) -> str | None:
+    """Return the first constraint that keeps the agent from the item, or None if they may take it.
+
+    The names are a closed set, shown by `explain`: `not_listed`, `other_tenant`, `status:<status>`, `unreachable`,
+    `state:<state>`, `lacks:<skill>`, `below:<skill>`, `excluded`. An exclusion holds nobody from an emergent caller.
+    """
+    return standing(agent) or unfit(item, agent) or excluded(item, agent, now=now)
+
+
+def standing(agent: AgentRecord) -> str | None:
+    """Return why the agent takes nothing at the moment, whoever calls."""
+    if not agent.listed:
+        return "not_listed"
+    if agent.status is not AgentStatus.AVAILABLE:
+        return f"status:{agent.status}"
+    if not agent.connected or agent.unreachable:
+        return "unreachable"
+    if agent.state is not AgentState.IDLE:
+        return f"state:{agent.state}"
+    return None
+
+
+def unfit(item: Item, agent: AgentRecord) -> str | None:
+    """Return which hard requirement the agent does not meet; depends on nothing that changes with time."""
+    if agent.tenant != item.tenant:
+        return "other_tenant"
+    for requirement in item.requirements:
+        if not requirement.hard:
+            continue
+        level = agent.level(requirement.skill)
+        if level is None:
+            return f"lacks:{requirement.skill}"
+        if level < requirement.level_min:
+            return f"below:{requirement.skill}"
+    return None
+
+
+def excluded(item: Item, agent: AgentRecord, *, now: datetime) -> str | None:
+    """Return `excluded` while the agent is not to be asked again for this very item."""
+    if item.urgency is Urgency.EMERGENT:
+        return None
+    held = any(agent_id == agent.agent_id and until > now for agent_id, until in item.excluded)
+    return "excluded" if held else None

@@ -1,0 +1,182 @@
+"""The engine of one cell: folds facts, makes decisions.
+
+`apply(event)` folds a fact from `intake`, or a step that was recorded on `decisions`. `decide(now)` returns what
+follows from the state, and has folded it: the caller records the result as one step, or drops the engine. A `decide`
+that returns nothing has changed nothing. `next_deadline()` tells when to decide next even if no fact comes.
+
+How a decision comes about: facts move contacts, answers and presence (`facts`). Whatever a fact touched is judged until
+nothing more follows (`judge_contact`, `judge_agent`): the judgement looks at states only, never at which fact came, so
+judging twice gives nothing twice. Then timers that are due are judged, then whoever waits is matched with whoever is
+free. The caller makes sure, before a timer is due, that every fact appended until then has been folded (DESIGN 3.1).
+
+The order of everything that can reach a decision is the order of the log, of time, or of ids; two engines that fold the
+same records decide the same.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from router import effects, eligibility, facts, judgement, matching
+from router.entities import AgentRecord
+from router.state import CellState
+from schemas import decisions as made
+from schemas.errors import Defect
+from schemas.ids import CellId, TenantId
+from schemas.intake import ConfigApplied, FactEnvelope
+
+NameT = TypeVar("NameT", bound=str)
+
+ENGINE_VERSION: Final = "1"
+MATCHES_MAX: Final = 500
+STEP_DECISIONS_MAX: Final = made.DECISIONS_PER_STEP_MAX - MATCHES_MAX  # one more judgement always fits
+
+
+class Engine:
+    """One cell."""
+
+    def __init__(self, cell: CellId) -> None:
+        self._state = CellState(cell)
+        self._rejected: list[made.FactRejected] = []
+        self._unadopted: list[TenantId] = []
+
+    @property
+    def cell(self) -> CellId:
+        """Which cell it decides for."""
+        return self._state.cell
+
+    @property
+    def state(self) -> CellState:
+        """What it knows; to look at, never to change."""
+        return self._state
+
+    # ---- folding
+
+    def apply(self, event: FactEnvelope | made.Step) -> None:
+        """Fold a fact, or a recorded step of this cell after the facts up to its cause.
+
+        Raises a `Defect` for a fact that cannot be folded; then nothing has changed, and `reject` is to follow.
+        """
+        if isinstance(event, made.Step):
+            self._apply_step(event)
+        elif facts.fold(self._state, event) and isinstance(event.data, ConfigApplied):
+            self._unadopted.append(event.data.tenant)
+
+    def _apply_step(self, step: made.Step) -> None:
+        for decision in step.decisions:
+            self._fold(decision, step.decided_at)
+        self._state.decided_at = step.decided_at
+        # Its owner had judged everything that was touched before it.
+        self._state.touched_contacts.clear()
+        self._state.touched_agents.clear()
+        self._state.rematch = False
+        self._unadopted.clear()
+
+    def reject(self, rejection: made.FactRejected) -> made.FactRejected:
+        """Note a fact that could not be folded; the next `decide` records it and sends its contact to a person."""
+        self._rejected.append(rejection)
+        return rejection
+
+    def judge_everything(self) -> None:
+        """Look at every entity in the next `decide`: for who has just become the owner of a restored state."""
+        state = self._state
+        state.touched_contacts.update(dict.fromkeys(sorted(state.contacts)))
+        state.touched_agents.update(dict.fromkeys(sorted(state.agents)))
+        state.rematch = True
+
+    # ---- deciding
+
+    def next_deadline(self) -> datetime | None:
+        """Return when to call `decide` at the latest; it may find that nothing is due yet."""
+        state = self._state
+        unfinished = state.touched_contacts or state.touched_agents or state.rematch
+        return state.decided_at if unfinished and state.decided_at else state.next_timer()
+
+    def decide(self, now: datetime) -> list[made.Decision]:
+        """Return what follows from the state at `now`, already folded. `now` never runs backwards.
+
+        At most `STEP_DECISIONS_MAX` and the rest of the judgement that reaches it; `next_deadline` is then at once.
+        """
+        state = self._state
+        now = max(now, state.decided_at) if state.decided_at else now
+        decisions: list[made.Decision] = []
+        while len(decisions) < STEP_DECISIONS_MAX:
+            judged = self._next_judgement(now)
+            if judged is None:
+                break
+            for decision in judged:
+                self._fold(decision, now)
+                decisions.append(decision)
+        if decisions:
+            state.decided_at = now
+        return decisions
+
+    def _next_judgement(self, now: datetime) -> Iterator[made.Decision] | None:
+        """Return the next thing to judge; its decisions are folded one by one as they are drawn."""
+        state = self._state
+        if self._rejected:
+            return self._rejection(self._rejected.pop(0))
+        if self._unadopted:
+            return self._adoption(self._unadopted.pop(0))
+        if state.touched_contacts:
+            return judgement.judge_contact(state, _first(state.touched_contacts), now)
+        if state.touched_agents:
+            return judgement.judge_agent(state, _first(state.touched_agents))
+        due = state.pop_due(now)
+        if due is not None:
+            return judgement.expire(state, *due, now)
+        if state.rematch:
+            state.rematch = False
+            return self._match(now)
+        return None
+
+    def _fold(self, decision: made.Decision, at: datetime) -> None:
+        effects.fold(self._state, decision, at)
+
+    def _rejection(self, rejection: made.FactRejected) -> Iterator[made.Decision]:
+        yield rejection
+        yield from judgement.divert(self._state, rejection.subject)
+
+    def _adoption(self, tenant: TenantId) -> Iterator[made.Decision]:
+        yield made.ConfigAdopted(tenant=tenant, version=self._state.tenants[tenant].version)
+
+    def _match(self, now: datetime) -> Iterator[made.Decision]:
+        state = self._state
+        waiting = (state.items[place[2]] for place in state.waiting)
+        free = {agent.agent_id: agent for agent in sorted(state.free.values(), key=lambda agent: agent.agent_id)}
+        everyone = sorted(state.agents.values(), key=lambda agent: agent.agent_id)
+        matches = matching.propose(waiting, free, now=now) if free else []
+        for match in matches[:MATCHES_MAX]:
+            assert eligibility.obstacle(match.item, match.agent, now=now) is None, "the index agrees with the rule"
+            considered = matching.candidates(match.item, everyone, now=now)
+            yield judgement.reserve(state, match, considered, of=len(everyone), now=now)
+        state.rematch = state.rematch or len(matches) > MATCHES_MAX
+
+    # ---- snapshots
+
+    def image(self) -> dict[str, Any]:
+        """Return the folded state as JSON data; only between steps."""
+        if self._rejected:
+            raise Defect("a snapshot between a rejection and its step")
+        return self._state.image()
+
+    @classmethod
+    def restore(cls, image: dict[str, Any]) -> "Engine":
+        """Rebuild an engine from its image; nothing is decided again."""
+        state = CellState.of_image(image, is_free=_is_free)
+        state.touched_contacts.clear()
+        state.touched_agents.clear()
+        state.rematch = False
+        engine = cls(state.cell)
+        engine._state = state
+        return engine
+
+
+def _first(names: dict[NameT, None]) -> NameT:
+    name = next(iter(names))
+    del names[name]
+    return name
+
+
+def _is_free(agent: AgentRecord) -> bool:
+    return eligibility.standing(agent) is None

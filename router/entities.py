@@ -1,0 +1,121 @@
+"""What the engine knows: frozen records, replaced and never changed, so that a fold is all or nothing."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.decisions import AgentChanged
+from schemas.envelope import Sealed
+from schemas.ids import AgentId, ContactId, ItemId, QueueName, ReservationId, SessionId, TenantId
+from schemas.routing import (
+    AgentState,
+    AgentStatus,
+    CallEndCause,
+    ContactState,
+    Disposition,
+    ItemState,
+    Requirement,
+    ReservationState,
+    SkillLevel,
+    Urgency,
+    UrgencyWord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person who reached us, until a day after they are gone (then only the id is kept)."""
+
+    contact_id: ContactId
+    tenant: TenantId
+    state: ContactState = ContactState.ARRIVED
+    carrier: str = ""
+    account: str = ""
+    call: str = ""
+    number: str = ""
+    language: str = "en"
+    intent: str = "agent.request"
+    urgency: UrgencyWord = Urgency.ROUTINE
+    urgency_by: str = "default"
+    requirements: tuple[Requirement, ...] = ()
+    sealed: Sealed | None = None
+    self_served: bool = False
+    spoken_to: bool = False  # a person has answered at least once
+    leg_gone: bool = False
+    handed_off_at: datetime | None = None
+    requests: int = 0  # how often they asked for a person
+    items: int = 0  # how many work items that has made; the next request makes another
+    item_id: ItemId | None = None  # the live one
+    silent_after: datetime | None = None  # the dialog is lost if nothing is heard until then
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of work that waits for an agent, or has one."""
+
+    item_id: ItemId
+    contact_id: ContactId
+    tenant: TenantId
+    queue: QueueName
+    intent: str
+    urgency: UrgencyWord
+    language: str
+    requirements: tuple[Requirement, ...]
+    queued_at: datetime
+    state: ItemState = ItemState.QUEUED
+    reservation_id: ReservationId | None = None
+    attempts: int = 0
+    excluded: tuple[tuple[AgentId, datetime], ...] = ()
+
+    @property
+    def place(self) -> tuple[Urgency, datetime, ItemId]:
+        """The order in which callers are served; ends in the id, so that ties cannot flicker."""
+        return (self.urgency, self.queued_at, self.item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An agent's lease on an item, and what is known of the agent's leg."""
+
+    reservation_id: ReservationId
+    fence: int
+    item_id: ItemId
+    contact_id: ContactId
+    agent_id: AgentId
+    expires_at: datetime
+    state: ReservationState = ReservationState.CREATED
+    leg_up: bool = False
+    leg_lost: CallEndCause | None = None
+    carrier_failed: bool = False
+    joining: bool = False  # the caller was told to join
+    joined: bool = False
+    hang_up_wanted: bool = False
+    hang_up_told: bool = False
+    disposition: Disposition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRecord:
+    """A person on a desktop."""
+
+    agent_id: AgentId
+    tenant: TenantId
+    endpoint: str
+    skills: tuple[SkillLevel, ...]
+    listed: bool = True  # in the tenant's present document
+    status: AgentStatus = AgentStatus.OFFLINE
+    status_reason: str | None = None
+    next_status: AgentStatus | None = None
+    next_reason: str | None = None
+    version: int = 0
+    state: AgentState = AgentState.IDLE
+    idle_since: datetime | None = None
+    reservation_id: ReservationId | None = None
+    session: SessionId | None = None
+    connected: bool = False
+    reachable_until: datetime | None = None  # end of the lease, or of the grace after a lost socket
+    unreachable: bool = True
+    announced: AgentChanged | None = field(default=None, compare=False)
+
+    def level(self, skill: str) -> float | None:
+        """Return the agent's proficiency, 0..1, or None without the skill."""
+        return next((known.level for known in self.skills if known.skill == skill), None)

@@ -1,0 +1,170 @@
+"""One partition's fold: both logs in, engines and steps out.
+
+Facts wait in line until it is known which step came after them: a step says, by its `cause`, up to where its cell had
+folded `intake`. An owner folds facts as they come, since the step after them is its own. So a restored engine has
+folded the same facts before the same decisions as the one that lived through it.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from router.engine import ENGINE_VERSION, Engine
+from router.ownership import Lineage, Ownership, Role
+from schemas.decisions import Claim, DecisionRecord, FactRejected, Step
+from schemas.errors import Defect
+from schemas.ids import CellId
+from schemas.intake import FactEnvelope
+
+POLICY_VERSION: Final = "walk-1"
+NOTHING_FOLDED: Final = -1
+
+
+class Partition:
+    """The engines of one partition's cells, and their owner's place in the log."""
+
+    def __init__(self, name: str, *, lineage: Lineage | None = None, intake_next: int = 0) -> None:
+        """`name` is unique to this process and its incarnation; `intake_next` is where it will read `intake` from."""
+        self.ownership = Ownership(name, lineage=lineage)
+        self.engines: dict[CellId, Engine] = {}
+        self._intake_next = intake_next
+        self._causes: dict[CellId, int] = {}
+        self._line: dict[CellId, deque[tuple[int, FactEnvelope]]] = {}
+        self._steps: deque[Step] = deque()
+        self._leading = False
+
+    @property
+    def owning(self) -> bool:
+        """Tell whether this process may decide: its claim stands, and all that counts before it is folded."""
+        return self._leading and self.ownership.role is Role.OWNING
+
+    def claim(self) -> Claim:
+        """Return the claim to append to `decisions`."""
+        return self.ownership.claim({"engine": ENGINE_VERSION, "policy": POLICY_VERSION})
+
+    # ---- reading
+
+    def fact(self, offset: int, envelope: FactEnvelope | None) -> list[FactRejected]:
+        """Take the record at `offset` of `intake`, in order; None for one that no reader can read.
+
+        Returns what could not be folded, for an owner to put aside; `decide` records it.
+        """
+        self._intake_next = offset + 1
+        if envelope is not None and offset > self._causes.get(envelope.cell, NOTHING_FOLDED):
+            self._line.setdefault(envelope.cell, deque()).append((offset, envelope))
+        return self._advance()
+
+    def record(self, offset: int, record: DecisionRecord) -> list[FactRejected]:
+        """Take the record at `offset` of `decisions`, in order; returns what `fact` does."""
+        counts = self.ownership.observe(offset, record)
+        if counts and isinstance(record, Step):
+            self._steps.append(record)
+        return self._advance()
+
+    def _advance(self) -> list[FactRejected]:
+        """Fold as far as both logs allow: a step once every fact before it was read; the rest once we own."""
+        while self._steps and self._steps[0].cause < self._intake_next:
+            self._follow(self._steps.popleft())
+        if self.ownership.role is not Role.OWNING or self._steps:
+            self._leading = False
+            return []
+        if not self._leading:
+            self._leading = True
+            for engine in self.engines.values():
+                engine.judge_everything()
+        return self._fold_line()
+
+    def _follow(self, step: Step) -> None:
+        """Fold a step that another owner recorded, after the facts that it came after."""
+        skipped = {decision.offset for decision in step.decisions if isinstance(decision, FactRejected)}
+        line = self._line.get(step.cell, deque())
+        engine = self._engine(step.cell)
+        while line and line[0][0] <= step.cause:
+            offset, envelope = line.popleft()
+            if offset not in skipped:
+                engine.apply(envelope)
+        self._causes[step.cell] = max(step.cause, self._causes.get(step.cell, NOTHING_FOLDED))
+        engine.apply(step)
+
+    def _fold_line(self) -> list[FactRejected]:
+        """Fold, as the owner, the facts that no step has spoken for yet."""
+        rejected = []
+        for cell in sorted(self._line):
+            for offset, envelope in self._line[cell]:
+                rejection = self._fold(offset, envelope)
+                if rejection is not None:
+                    rejected.append(rejection)
+        self._line.clear()
+        return rejected
+
+    def _fold(self, offset: int, envelope: FactEnvelope) -> FactRejected | None:
+        engine = self._engine(envelope.cell)
+        self._causes[envelope.cell] = offset
+        try:
+            engine.apply(envelope)
+        except (Defect, LookupError, ValueError, TypeError, AssertionError) as error:
+            return engine.reject(
+                FactRejected(
+                    offset=offset,
+                    fact_id=envelope.id,
+                    fact_type=envelope.type,
+                    subject=envelope.subject,
+                    reason=type(error).__name__,  # its words might quote the fact
+                )
+            )
+        return None
+
+    def _engine(self, cell: CellId) -> Engine:
+        engine = self.engines.get(cell)
+        if engine is None:
+            engine = self.engines[cell] = Engine(cell)
+        return engine
+
+    # ---- deciding
+
+    def decide(self, now: datetime) -> Iterator[Step]:
+        """Yield the steps that follow at `now`, numbered, in order of cells; each is to be appended, in order.
+
+        The caller has folded `intake` up to an end observed at `now` or later if `due(now)`.
+        """
+        for cell in sorted(self.engines):
+            engine = self.engines[cell]
+            while self.owning and (decisions := engine.decide(now)):
+                epoch, seq = self.ownership.number()
+                assert engine.state.decided_at is not None, "an engine that decided knows when"
+                yield Step(
+                    epoch=epoch,
+                    seq=seq,
+                    cell=cell,
+                    cause=self._causes.get(cell, NOTHING_FOLDED),
+                    decided_at=engine.state.decided_at,
+                    decisions=tuple(decisions),
+                )
+
+    def next_deadline(self) -> datetime | None:
+        """Return the nearest deadline of any cell."""
+        deadlines = (engine.next_deadline() for engine in self.engines.values())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def due(self, now: datetime) -> bool:
+        """Tell whether a deadline has come, so that `intake` is to be folded up to its present end first."""
+        deadline = self.next_deadline()
+        return deadline is not None and deadline <= now
+
+    # ---- snapshots
+
+    def image(self) -> dict[str, Any]:
+        """Return the folded state of all cells; only when `ownership.read_back` says that all of it is on the log."""
+        return {
+            "causes": dict(self._causes),
+            "cells": {cell: engine.image() for cell, engine in self.engines.items()},
+        }
+
+    @classmethod
+    def restore(cls, name: str, image: dict[str, Any], *, lineage: Lineage, intake_next: int) -> "Partition":
+        """Rebuild a partition from its image, as of the last record that `lineage` names."""
+        partition = cls(name, lineage=lineage, intake_next=intake_next)
+        partition.engines = {CellId(cell): Engine.restore(state) for cell, state in image["cells"].items()}
+        partition._causes = {CellId(cell): cause for cell, cause in image["causes"].items()}
+        return partition

@@ -1,0 +1,250 @@
+"""Everything that one cell's engine knows, with the indexes that make it quick to ask.
+
+Entities are replaced through `put_*`, which keep the indexes: who waits in which order, who is free, whose timer comes
+next, and what changed since the last decision. The indexes can be rebuilt from the entities; a snapshot has only those.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from typing import Any, Final, Self
+
+from pydantic import TypeAdapter
+
+from router.entities import AgentRecord, Contact, Item, Reservation
+from schemas.ids import AgentId, CellId, ContactId, EventId, ItemId, ReservationId, TenantId
+from schemas.routing import AgentState, ItemState, Urgency
+from schemas.tenant_config import TenantConfig
+
+REMEMBERED_FOR: Final = timedelta(days=1)  # how long an ended contact's late facts are still known as such
+AGENT_FACTS_MAX: Final = 10_000  # ids of agents' facts kept to know a repeat; oldest out first
+
+Place = tuple[Urgency, datetime, ItemId]
+Timer = tuple[datetime, str, str]  # when, which kind of entity, its id
+
+
+@dataclass(frozen=True, slots=True)
+class CellImage:
+    """The entities of a cell, as a snapshot holds them."""
+
+    cell: CellId
+    fence: int
+    decided_at: datetime | None
+    newest: datetime | None
+    tenants: tuple[TenantConfig, ...]
+    contacts: tuple[Contact, ...]
+    items: tuple[Item, ...]
+    reservations: tuple[Reservation, ...]
+    agents: tuple[AgentRecord, ...]
+    contact_facts: tuple[tuple[ContactId, tuple[EventId, ...]], ...]
+    agent_facts: tuple[EventId, ...]
+    ended: tuple[tuple[ContactId, datetime], ...]
+
+
+_IMAGE: Final[TypeAdapter[CellImage]] = TypeAdapter(CellImage)
+
+
+@dataclass(slots=True)
+class CellState:
+    """One cell's state. Only the engine writes to it."""
+
+    cell: CellId
+    fence: int = 0
+    decided_at: datetime | None = None
+    newest: datetime | None = None  # the latest event time folded; retention of ids goes by it
+    tenants: dict[TenantId, TenantConfig] = field(default_factory=dict)
+    contacts: dict[ContactId, Contact] = field(default_factory=dict)
+    items: dict[ItemId, Item] = field(default_factory=dict)
+    reservations: dict[ReservationId, Reservation] = field(default_factory=dict)
+    agents: dict[AgentId, AgentRecord] = field(default_factory=dict)
+    contact_facts: dict[ContactId, set[EventId]] = field(default_factory=dict)
+    agent_facts: dict[EventId, None] = field(default_factory=dict)
+    ended: dict[ContactId, datetime] = field(default_factory=dict)
+
+    # Indexes.
+    waiting: list[Place] = field(default_factory=list)
+    free: dict[AgentId, AgentRecord] = field(default_factory=dict)
+    touched_contacts: dict[ContactId, None] = field(default_factory=dict)
+    touched_agents: dict[AgentId, None] = field(default_factory=dict)
+    wrapping: dict[ContactId, dict[ItemId, None]] = field(default_factory=dict)
+    rematch: bool = False
+    _timers: list[Timer] = field(default_factory=list)
+    _scheduled: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _ended_in_order: deque[tuple[datetime, ContactId]] = field(default_factory=deque)
+
+    # ---- entities
+
+    def put_contact(self, contact: Contact) -> None:
+        """Store a contact; its timer and the work list follow."""
+        self.contacts[contact.contact_id] = contact
+        self.touched_contacts[contact.contact_id] = None
+        self._schedule("contact", contact.contact_id, contact.silent_after)
+
+    def put_item(self, item: Item) -> None:
+        """Store an item; its place among the waiting follows."""
+        before = self.items.get(item.item_id)
+        if before is not None and before.state is ItemState.QUEUED:
+            self._leave(before.place)
+        if item.state is ItemState.QUEUED:
+            insort(self.waiting, item.place)
+            self.rematch = True
+            for _, until in item.excluded:
+                self._schedule("item", item.item_id, until)
+        if item.state is ItemState.WRAPPING:
+            self.wrapping.setdefault(item.contact_id, {})[item.item_id] = None
+        self.items[item.item_id] = item
+        self.touched_contacts[item.contact_id] = None
+
+    def put_reservation(self, reservation: Reservation) -> None:
+        """Store a reservation; its timer follows."""
+        self.reservations[reservation.reservation_id] = reservation
+        self.touched_contacts[reservation.contact_id] = None
+        self._schedule("reservation", reservation.reservation_id, reservation.expires_at)
+
+    def put_agent(self, agent: AgentRecord, *, is_free: bool) -> None:
+        """Store an agent; whether they are among the free follows."""
+        self.agents[agent.agent_id] = agent
+        self.touched_agents[agent.agent_id] = None
+        self._schedule("agent", agent.agent_id, agent.reachable_until)
+        if is_free:
+            self.free[agent.agent_id] = agent
+            self.rematch = True
+        else:
+            self.free.pop(agent.agent_id, None)
+
+    def forget(self, contact: Contact, *, at: datetime) -> None:
+        """Keep only the id of a contact that is over, so that its late facts are known as late."""
+        del self.contacts[contact.contact_id]
+        self.contact_facts.pop(contact.contact_id, None)
+        self.ended[contact.contact_id] = at
+        self._ended_in_order.append((at, contact.contact_id))
+
+    def drop_item(self, item: Item) -> None:
+        """Remove an item that is over, with its last reservation."""
+        if item.state is ItemState.QUEUED:
+            self._leave(item.place)
+        del self.items[item.item_id]
+        rest = self.wrapping.get(item.contact_id, {})
+        rest.pop(item.item_id, None)
+        if not rest:
+            self.wrapping.pop(item.contact_id, None)
+        if item.reservation_id is not None:
+            self.reservations.pop(item.reservation_id, None)
+
+    def _leave(self, place: Place) -> None:
+        index = bisect_left(self.waiting, place)
+        assert self.waiting[index] == place, "a queued item is always among the waiting"
+        del self.waiting[index]
+
+    # ---- repeats
+
+    def is_repeat(self, contact_id: ContactId, event_id: EventId) -> bool:
+        """Tell whether a fact about a contact was folded before, or comes after its end."""
+        return contact_id in self.ended or event_id in self.contact_facts.get(contact_id, ())
+
+    def remember_agent_fact(self, event_id: EventId) -> None:
+        """Note an agent's fact, so that its repeat is known."""
+        self.agent_facts[event_id] = None
+        if len(self.agent_facts) > AGENT_FACTS_MAX:
+            del self.agent_facts[next(iter(self.agent_facts))]
+
+    def tick(self, time: datetime) -> None:
+        """Let event time pass; ids of contacts that ended over a day ago are forgotten."""
+        if self.newest is None or time > self.newest:
+            self.newest = time
+        while self._ended_in_order and self._ended_in_order[0][0] + REMEMBERED_FOR < self.newest:
+            at, contact_id = self._ended_in_order.popleft()
+            if self.ended.get(contact_id) == at:
+                del self.ended[contact_id]
+
+    # ---- timers
+
+    def next_timer(self) -> datetime | None:
+        """Return when the next timer may be due; it may turn out to have been put off."""
+        return self._timers[0][0] if self._timers else None
+
+    def pop_due(self, now: datetime) -> tuple[str, str] | None:
+        """Take the kind and id of the next entity whose timer is due, by time, then kind, then id."""
+        while self._timers and self._timers[0][0] <= now:
+            when, kind, name = heappop(self._timers)
+            if self._scheduled.get((kind, name)) != when:
+                continue  # a nearer one took its place
+            del self._scheduled[kind, name]
+            deadline = self._deadline(kind, name)
+            if deadline is not None and deadline <= now:
+                return kind, name
+            self._schedule(kind, name, deadline)
+        return None
+
+    def _deadline(self, kind: str, name: str) -> datetime | None:
+        if kind == "contact":
+            contact = self.contacts.get(ContactId(name))
+            return contact.silent_after if contact else None
+        if kind == "reservation":
+            reservation = self.reservations.get(ReservationId(name))
+            return reservation.expires_at if reservation else None
+        if kind == "agent":
+            agent = self.agents.get(AgentId(name))
+            return agent.reachable_until if agent else None
+        item = self.items.get(ItemId(name))
+        if item is None or item.state is not ItemState.QUEUED:
+            return None
+        return min((until for _, until in item.excluded), default=None)
+
+    def _schedule(self, kind: str, name: str, deadline: datetime | None) -> None:
+        """Keep one timer an entity, the nearest; one that was put off is found out when it comes."""
+        if deadline is None:
+            return
+        known = self._scheduled.get((kind, name))
+        if known is None or deadline < known:
+            self._scheduled[kind, name] = deadline
+            heappush(self._timers, (deadline, kind, name))
+
+    # ---- snapshots
+
+    def image(self) -> dict[str, Any]:
+        """Return the entities as JSON data."""
+        image = CellImage(
+            cell=self.cell,
+            fence=self.fence,
+            decided_at=self.decided_at,
+            newest=self.newest,
+            tenants=tuple(self.tenants.values()),
+            contacts=tuple(self.contacts.values()),
+            items=tuple(self.items.values()),
+            reservations=tuple(self.reservations.values()),
+            agents=tuple(self.agents.values()),
+            contact_facts=tuple((name, tuple(sorted(ids))) for name, ids in self.contact_facts.items()),
+            agent_facts=tuple(self.agent_facts),
+            ended=tuple(self.ended.items()),
+        )
+        data: dict[str, Any] = _IMAGE.dump_python(image, mode="json")
+        return data
+
+    @classmethod
+    def of_image(cls, data: dict[str, Any], *, is_free: Callable[[AgentRecord], bool]) -> Self:
+        """Rebuild state and indexes from `image`. `is_free` tells of an agent whether they may take work."""
+        image = _IMAGE.validate_python(data)
+        state = cls(image.cell, image.fence, image.decided_at, image.newest)
+        state.tenants = {config.tenant: config for config in image.tenants}
+        for contact in image.contacts:
+            state.put_contact(contact)
+        for item in image.items:
+            state.put_item(item)
+        for reservation in image.reservations:
+            state.put_reservation(reservation)
+        for agent in image.agents:
+            state.put_agent(agent, is_free=is_free(agent))
+        state.contact_facts = {name: set(ids) for name, ids in image.contact_facts}
+        state.agent_facts = dict.fromkeys(image.agent_facts)
+        state.ended = dict(image.ended)
+        state._ended_in_order = deque(sorted((at, name) for name, at in image.ended))
+        return state
+
+
+def engaged(agent: AgentRecord) -> bool:
+    """Tell whether the agent holds work."""
+    return agent.state is not AgentState.IDLE

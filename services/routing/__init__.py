@@ -1,0 +1,1 @@
+"""The routing process: who answers whom, decided once."""

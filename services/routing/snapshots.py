@@ -1,0 +1,97 @@
+"""Snapshots of a partition's folded state: written in chunks, two kept, read back whole or not at all."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from schemas.decisions import SnapshotChunk
+from schemas.envelope import Envelope
+from schemas.ids import CellId, EventId, derived_id
+from schemas.topics import SNAPSHOTS
+from services.runtime.bus import Bus, Message, Place
+
+CHUNK_CHARS_MAX: Final = 256 * 1024  # well below a broker's usual limit of 1 MiB a record
+KEPT: Final = 2
+
+_Chunk = Envelope[SnapshotChunk]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A partition's state as of the record of `decisions` that `epoch` and `seq` name."""
+
+    epoch: int
+    seq: int
+    intake_next: int
+    decisions_next: int
+    image: dict[str, Any]
+
+
+async def save(bus: Bus, partition: int, snapshot: Snapshot, *, slot: int, at: datetime) -> None:
+    """Write a snapshot over the older of the two. Losing it costs time, never truth."""
+    text = json.dumps(snapshot.image, separators=(",", ":"))
+    pieces = [text[start : start + CHUNK_CHARS_MAX] for start in range(0, len(text), CHUNK_CHARS_MAX)]
+    messages = []
+    for number, piece in enumerate(pieces):
+        chunk = SnapshotChunk(
+            partition=partition,
+            epoch=snapshot.epoch,
+            seq=snapshot.seq,
+            intake_next=snapshot.intake_next,
+            decisions_next=snapshot.decisions_next,
+            chunk=number,
+            chunks=len(pieces),
+            text=piece,
+        )
+        key = f"{partition}/{slot % KEPT}/{number}"
+        envelope = _Chunk.around(
+            chunk,
+            id=EventId(derived_id("snapshot", key, str(snapshot.decisions_next))),
+            source="/routing",
+            subject=str(partition),
+            time=at,
+            cell=CellId("*"),
+        )
+        messages.append(Message(envelope.model_dump_json(exclude_none=True).encode(), key=key))
+    await bus.publish(SNAPSHOTS.name, partition, messages)
+
+
+async def load(bus: Bus, partition: int) -> Snapshot | None:
+    """Return the newest snapshot that is whole, or None."""
+    place = Place(SNAPSHOTS.name, partition)
+    bounds = await bus.bounds(place)
+    chunks: dict[str, SnapshotChunk] = {}
+    position = bounds.first
+    async with bus.read({place: position}) as reader:
+        while position < bounds.end:
+            records = await reader.fetch()
+            for record in records:
+                chunk = _read(record.value)
+                if chunk is not None and record.key is not None:
+                    chunks[record.key] = chunk
+            position = max((record.offset + 1 for record in records), default=bounds.end)
+    return _newest(chunks.values())
+
+
+def _read(value: bytes) -> SnapshotChunk | None:
+    try:
+        return _Chunk.model_validate_json(value).data
+    except ValidationError:
+        return None
+
+
+def _newest(chunks: Iterable[SnapshotChunk]) -> Snapshot | None:
+    whole: dict[int, dict[int, SnapshotChunk]] = {}
+    for chunk in chunks:
+        whole.setdefault(chunk.decisions_next, {})[chunk.chunk] = chunk
+    for decisions_next in sorted(whole, reverse=True):
+        parts = whole[decisions_next]
+        first = parts.get(0)
+        if first is not None and all(number in parts for number in range(first.chunks)):
+            text = "".join(parts[number].text for number in range(first.chunks))
+            return Snapshot(first.epoch, first.seq, first.intake_next, decisions_next, json.loads(text))
+    return None

@@ -1,0 +1,1 @@
+"""What every process stands on: settings, the bus, the database, keys, identity, telemetry, clock."""

@@ -1,0 +1,27 @@
+"""What a process is made of, so that one composition root can start one of them or all of them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+
+
+def _always_ready() -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: routes to serve and loops to run.
+
+    `loops` run until cancelled; an exception from one ends the whole process, so each handles what it can survive.
+    `not_ready` returns why the process should get no traffic, or None when it should.
+    `drain` is called once at shutdown before the loops are cancelled, `finish` after; both return within a few seconds.
+    """
+
+    name: str
+    routes: tuple[APIRouter, ...] = ()
+    loops: tuple[Callable[[], Awaitable[None]], ...] = ()
+    not_ready: Callable[[], str | None] = field(default=_always_ready)
+    drain: Callable[[], Awaitable[None]] | None = None
+    finish: Callable[[], Awaitable[None]] | None = None

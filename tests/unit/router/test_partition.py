@@ -1,0 +1,205 @@
+"""One partition's fold: the order of two logs, poison, takeover and snapshots."""
+
+from datetime import timedelta
+
+import pytest
+
+from router.ownership import Lineage, Role
+from router.partition import Partition
+from schemas.contacts import ContactArrived
+from schemas.decisions import FactRejected, Step
+from schemas.intake import ConfigApplied
+from tests.world import START, World, tenant
+
+
+class Log:
+    """Both logs of one partition, and routers that read them."""
+
+    def __init__(self):
+        self.intake = []
+        self.decisions = []
+
+    def publish(self, envelope):
+        self.intake.append(envelope)
+
+    def append(self, record):
+        self.decisions.append(record)
+
+
+class Router:
+    """A partition with its places in the log."""
+
+    def __init__(self, log, name, partition=None, *, intake_next=0, decisions_next=0):
+        self.log = log
+        self.partition = partition or Partition(name)
+        self.intake_next, self.decisions_next = intake_next, decisions_next
+        self.rejected = []
+
+    def claim(self):
+        self.log.append(self.partition.claim())
+        return self
+
+    def read(self, *, intake=None):
+        for offset in range(self.decisions_next, len(self.log.decisions)):
+            self.rejected += self.partition.record(offset, self.log.decisions[offset])
+        self.decisions_next = len(self.log.decisions)
+        for offset in range(self.intake_next, len(self.log.intake) if intake is None else intake):
+            self.rejected += self.partition.fact(offset, self.log.intake[offset])
+        self.intake_next = len(self.log.intake)
+        return self
+
+    def decide(self, now=START):
+        steps = list(self.partition.decide(now))
+        for step in steps:
+            self.log.append(step)
+        return steps
+
+
+@pytest.fixture
+def log():
+    log = Log()
+    world = World()
+    world.sign_in("carl")
+    world.call("c1")
+    for _, envelope in world.facts:
+        log.publish(envelope)
+    return log
+
+
+def state(router):
+    return router.partition.image()
+
+
+def test_an_owner_folds_then_decides_in_one_step(log):
+    router = Router(log, "a").claim().read()
+    (step,) = router.decide()
+    assert (step.epoch, step.seq, step.cause) == (0, 1, len(log.intake) - 1)
+    assert "agent.reserved" in {decision.type for decision in step.decisions}
+
+
+def test_only_the_owner_decides(log):
+    assert Router(log, "a").read().decide() == []
+
+
+def test_who_follows_both_logs_reaches_the_same_state(log):
+    router = Router(log, "a").claim().read()
+    router.decide()
+    router.read()
+    follower = Router(log, "b").read()
+    assert state(follower)["cells"] == state(router)["cells"]
+
+
+def test_a_follower_that_reads_intake_first_waits_for_the_step(log):
+    router = Router(log, "a").claim().read()
+    router.decide()
+    follower = Router(log, "b")
+    for offset, envelope in enumerate(log.intake):
+        follower.partition.fact(offset, envelope)
+    follower.intake_next = len(log.intake)
+    follower.read()
+    assert state(follower)["cells"] == state(router)["cells"]
+
+
+def test_a_takeover_decides_what_the_old_owner_had_not_and_nothing_twice(log):
+    old = Router(log, "a").claim().read(intake=2)
+    old.intake_next = 2
+    old.decide()
+    new = Router(log, "b").read().claim().read()
+    steps = new.decide()
+    kinds = [decision.type for step in steps for decision in step.decisions]
+    assert kinds.count("agent.reserved") == 1
+    assert kinds.count("config.adopted") == 0
+    assert old.read().partition.ownership.role is Role.FOLLOWING
+
+
+def test_a_takeover_at_rest_decides_nothing(log):
+    old = Router(log, "a").claim().read()
+    old.decide()
+    new = Router(log, "b").claim().read()
+    assert new.decide() == []
+    assert state(new.read())["cells"] == state(old)["cells"]
+
+
+def test_a_zombies_step_is_seen_by_nobody(log):
+    zombie = Router(log, "a").claim().read()
+    new = Router(log, "b").claim().read()
+    steps = list(zombie.partition.decide(START))
+    for step in steps:
+        log.append(step)
+    assert steps
+    new.read()
+    reader = Router(log, "c").read()
+    assert not reader.partition.engines or all(not e.state.items for e in reader.partition.engines.values())
+
+
+def test_a_fact_that_cannot_be_folded_is_recorded_and_skipped_by_every_later_fold(log):
+    world = World()
+    poison = world.envelope(ContactArrived(contact_id="bad", carrier="x", account="y", call="z", number="+1"))
+    log.publish(poison.model_copy(update={"tenant": None}))
+    router = Router(log, "a").claim().read()
+    (rejected,) = router.rejected
+    assert rejected.offset == len(log.intake) - 1
+    (step,) = router.decide()
+    assert isinstance(step, Step)
+    assert any(isinstance(decision, FactRejected) for decision in step.decisions)
+    follower = Router(log, "b").read()
+    assert state(follower)["cells"] == state(router)["cells"]
+
+
+def test_a_rejected_fact_sends_its_contact_to_a_person(log):
+    world = World()
+    world.arrive("c9")
+    log.publish(world.facts[-1][1])
+    router = Router(log, "a").claim().read()
+    router.decide()
+    turn = world.envelope(ContactArrived(contact_id="c9", carrier="x", account="y", call="z", number="+1"))
+    broken = turn.model_copy(update={"data": turn.data.model_copy(update={"answer_by_s": "soon"})})
+    log.publish(broken)
+    router.read()
+    kinds = [decision.type for step in router.decide() for decision in step.decisions]
+    assert kinds[:3] == ["fact.rejected", "contact.diverted", "item.queued"]
+
+
+def test_a_snapshot_and_what_follows_equals_the_whole_log(log):
+    router = Router(log, "a").claim().read()
+    router.decide()
+    router.read()
+    assert router.partition.ownership.read_back
+    image = router.partition.image()
+    lineage = router.partition.ownership.lineage
+    restored = Router(
+        log,
+        "b",
+        Partition.restore("b", image, lineage=Lineage(lineage.epoch, lineage.seq), intake_next=router.intake_next),
+        intake_next=router.intake_next,
+        decisions_next=router.decisions_next,
+    )
+    router.decide(START + timedelta(seconds=20))
+    router.read()
+    restored.read()
+    assert state(restored)["cells"] == state(router)["cells"]
+    whole = Router(log, "c").read()
+    assert state(whole)["cells"] == state(router)["cells"]
+
+
+def test_the_nearest_deadline_of_any_cell_counts(log):
+    router = Router(log, "a").claim().read()
+    router.decide()
+    deadline = router.partition.next_deadline()
+    assert deadline is not None
+    assert not router.partition.due(deadline - timedelta(microseconds=1))
+    assert router.partition.due(deadline)
+
+
+def test_a_newer_document_is_adopted_and_an_older_one_is_not():
+    log = Log()
+    world = World()
+    log.publish(world.facts[0][1])
+    log.publish(world.envelope(ConfigApplied(tenant="demo", version=3, document=tenant())))
+    log.publish(world.envelope(ConfigApplied(tenant="demo", version=2, document=tenant())))
+    router = Router(log, "a").claim().read()
+    versions = [
+        decision.version for step in router.decide() for decision in step.decisions if decision.type == "config.adopted"
+    ]
+    assert versions[-1] == 3
+    assert 2 not in versions
