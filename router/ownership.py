@@ -49,7 +49,7 @@ class Ownership:
     """One router's relation to one partition. It follows the log; the owner must be shown every record in order."""
 
     def __init__(self, name: str, *, lineage: Lineage | None = None) -> None:
-        """`name` is unique to this process and its incarnation."""
+        """`name` is unique to this object, over all processes: an earlier claim must not be taken for its own."""
         self._name = name
         self._claims = 0
         self._produced = 0

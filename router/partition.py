@@ -25,7 +25,7 @@ class Partition:
     """The engines of one partition's cells, and their owner's place in the log."""
 
     def __init__(self, name: str, *, lineage: Lineage | None = None, intake_next: int = 0) -> None:
-        """`name` is unique to this process and its incarnation; `intake_next` is where it will read `intake` from."""
+        """`name` is unique to this object, over all processes; `intake_next` is where it will read `intake` from."""
         self.ownership = Ownership(name, lineage=lineage)
         self.engines: dict[CellId, Engine] = {}
         self._intake_next = intake_next

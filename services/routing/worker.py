@@ -73,6 +73,7 @@ class RoutingWorker:
         self._name = name
         self._seats: dict[int, Seat] = {}
         self._dead_letters = 0
+        self._restored = 0
 
     @property
     def owns_all(self) -> bool:
@@ -92,10 +93,18 @@ class RoutingWorker:
                     await asyncio.sleep(RETRY_S)
 
     async def save_snapshots(self) -> None:
-        """Write a snapshot of every partition that changed since its last; on a clean end, for a quick start."""
+        """After the end of `run`: write a snapshot of each partition that went on since its last; the next start is quick."""
         for seat in self._seats.values():
+            await self._read_back(seat)
             if seat.partition.ownership.read_back and seat.decisions_next > seat.snapshot_at:
                 await self._snapshot(seat)
+
+    async def _read_back(self, seat: Seat) -> None:
+        place = Place(DECISIONS.name, seat.number)
+        end = (await self._bus.bounds(place)).end
+        async with self._bus.read({place: seat.decisions_next}) as reader:
+            while seat.decisions_next < end:
+                await self._take(await reader.fetch())
 
     # ---- one turn
 
@@ -216,14 +225,16 @@ class RoutingWorker:
 
     async def _sit_down(self, number: int, reader: Reader, *, claim: bool = True) -> None:
         """Restore a partition from its newest snapshot, read on from there, and claim it."""
+        self._restored += 1
+        name = f"{self._name}.{self._restored}"  # an earlier claim of this process must not be taken for the new one
         snapshot = await snapshots.load(self._bus, number)
         firsts = [(await self._bus.bounds(Place(topic.name, number))).first for topic in (INTAKE, DECISIONS)]
         if snapshot is None:
-            partition = Partition(self._name, intake_next=firsts[0])
+            partition = Partition(name, intake_next=firsts[0])
             seat = Seat(number, partition, intake_next=firsts[0], decisions_next=firsts[1])
         else:
             lineage = Lineage(snapshot.epoch, snapshot.seq)
-            partition = Partition.restore(self._name, snapshot.image, lineage=lineage, intake_next=snapshot.intake_next)
+            partition = Partition.restore(name, snapshot.image, lineage=lineage, intake_next=snapshot.intake_next)
             seat = Seat(number, partition, intake_next=snapshot.intake_next, decisions_next=snapshot.decisions_next)
         self._seats[number] = seat
         reader.add(Place(INTAKE.name, number), seat.intake_next)

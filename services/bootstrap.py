@@ -1,0 +1,373 @@
+"""The one composition root: which real thing stands behind each port, and how a process starts and ends.
+
+`frontdoor up` builds every process into one event loop and one web server; `frontdoor serve NAME` builds one of them.
+What one needs is opened in order and closed in reverse, also after a start that failed.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from schemas.errors import ConfigurationError
+from services.call_control import process as call_control
+from services.console import process as console
+from services.desktop import process as desktop
+from services.records import process as records
+from services.routing import process as routing
+from services.runtime.bus import Bus
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.config_routes import config_routes
+from services.runtime.crypto import RootKeys, UrlSeal, Vault, load_root_keys
+from services.runtime.database import open_database
+from services.runtime.embedded_bus import EmbeddedBus
+from services.runtime.health import health_routes
+from services.runtime.identity import DevelopmentKey, Identity
+from services.runtime.ids import new_id
+from services.runtime.kafka_bus import KafkaBus
+from services.runtime.limits import Limits
+from services.runtime.process import Process
+from services.runtime.secrets_store import Secrets
+from services.runtime.settings import Settings
+from services.runtime.telemetry import Metrics, configure_logging, get_logger
+from services.runtime.tenants import Tenants, follow_config, load_tenant, publish_tenant, read_config
+from services.webhooks import process as webhooks
+
+DEMO_STOP_S: Final = 2.0
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What processes are built from."""
+
+    settings: Settings
+    limits: Limits
+    clock: Clock
+    metrics: Metrics
+    secrets: Secrets
+    keys: RootKeys
+    identity: Identity
+    tenants: Tenants
+    bus: Bus
+    database: AsyncEngine | None
+    name: str
+
+    @property
+    def vault(self) -> Vault:
+        """A vault with a cache of its own."""
+        return Vault(self.keys, limits=self.limits)
+
+
+def run(settings: Settings, names: Sequence[str]) -> None:
+    """Run the named processes until a signal ends them.
+
+    Raises:
+        ConfigurationError: something a person has to mend, such as a port or a data directory in use.
+    """
+    configure_logging(settings.log_level)
+    uvloop.run(_run(settings, names))
+
+
+async def _run(settings: Settings, names: Sequence[str]) -> None:
+    with _listening(settings) as (listener, settings):  # noqa: PLR1704  the same settings, with the port that was free
+        async with AsyncExitStack() as stack:
+            parts = await stack.enter_async_context(_parts(settings, names))
+            processes = [BUILDERS[name](parts) for name in names]
+            await _serve(parts, processes, listener)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[tuple[socket.socket, Settings]]:
+    """Take the port first, so that one in use is told before anything else is touched."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror})",
+                remedy="Stop what is using it, or choose another with --port or FRONTDOOR_PORT.",
+            ) from None
+        listener.listen(2048)
+        yield listener, _with_port(settings, listener.getsockname()[1])
+
+
+def _with_port(settings: Settings, port: int) -> Settings:
+    changes: dict[str, Any] = {"port": port}
+    if "public_url" not in settings.model_fields_set:
+        changes["public_url"] = f"http://127.0.0.1:{port}"
+    changed = settings.model_copy(update=changes)
+    if settings.demo and "twilio_api_base" not in settings.model_fields_set:
+        changed = changed.model_copy(update={"twilio_api_base": f"http://127.0.0.1:{changed.carrier_port}"})
+    return changed
+
+
+@asynccontextmanager
+async def _parts(settings: Settings, names: Sequence[str]) -> AsyncIterator[Parts]:
+    async with AsyncExitStack() as stack:
+        clock, metrics, limits = SystemClock(), Metrics(), Limits().checked()
+        keys = load_root_keys(settings.data_dir)
+        bus = await stack.enter_async_context(_open_bus(settings))
+        needs_database = {"records", "console"} & set(names)
+        database = await stack.enter_async_context(open_database(settings.database_url)) if needs_database else None
+        tenants = Tenants(metrics)
+        parts = Parts(
+            settings=settings,
+            limits=limits,
+            clock=clock,
+            metrics=metrics,
+            secrets=Secrets(settings.data_dir),
+            keys=keys,
+            identity=_identity(settings, keys, clock=clock, limits=limits, metrics=metrics),
+            tenants=tenants,
+            bus=bus,
+            database=database,
+            name=f"{os.getpid()}-{new_id()[:13]}",
+        )
+        if settings.demo:
+            await _prepare_demo(parts)
+        await read_config(bus, tenants)
+        _require_secrets(parts)
+        yield parts
+
+
+def _open_bus(settings: Settings) -> EmbeddedBus | KafkaBus:
+    if settings.bus == "kafka":
+        return KafkaBus(settings.kafka_bootstrap, settings.partitions, settings.kafka_prefix)
+    return EmbeddedBus(settings.data_dir / "bus.db", settings.partitions)
+
+
+def _identity(settings: Settings, keys: RootKeys, *, clock: Clock, limits: Limits, metrics: Metrics) -> Identity:
+    if settings.oidc_issuer is not None:
+        raise ConfigurationError(
+            "an OIDC issuer is set, and this release signs in with its development key only",
+            remedy="Unset FRONTDOOR_OIDC_ISSUER.",
+        )
+    return Identity(DevelopmentKey.load(settings.data_dir), roots=keys, clock=clock, limits=limits, metrics=metrics)
+
+
+def _require_secrets(parts: Parts) -> None:
+    """A missing secret is told at the start, and not by the first caller."""
+    for config in parts.tenants.all():
+        for account in config.carriers:
+            for name in account.secrets:
+                parts.secrets.get(name)
+
+
+async def _prepare_demo(parts: Parts) -> None:
+    from services.demo import credentials  # noqa: PLC0415  only a demo knows the demo
+
+    config = load_tenant(credentials.TENANT_FILE)
+    config = credentials.prepare(parts.settings.data_dir, config, base_url=parts.settings.public_url)
+    await publish_tenant(parts.bus, config, parts.clock)
+
+
+# ---- processes
+
+
+def _webhooks(parts: Parts) -> Process:
+    return webhooks.build(
+        bus=parts.bus,
+        clock=parts.clock,
+        tenants=parts.tenants,
+        secrets=parts.secrets,
+        vault=parts.vault,
+        seal=UrlSeal(parts.keys),
+        limits=parts.limits,
+        metrics=parts.metrics,
+        public_url=parts.settings.public_url,
+    )
+
+
+def _routing(parts: Parts) -> Process:
+    return routing.build(parts.bus, clock=parts.clock, metrics=parts.metrics, name=parts.name)
+
+
+def _desktop(parts: Parts) -> Process:
+    return desktop.build(
+        bus=parts.bus,
+        clock=parts.clock,
+        identity=parts.identity,
+        tenants=parts.tenants,
+        vault=parts.vault,
+        limits=parts.limits,
+        metrics=parts.metrics,
+        public_url=parts.settings.public_url,
+    )
+
+
+def _call_control(parts: Parts) -> Process:
+    return call_control.build(
+        bus=parts.bus,
+        clock=parts.clock,
+        tenants=parts.tenants,
+        secrets=parts.secrets,
+        seal=UrlSeal(parts.keys),
+        limits=parts.limits,
+        metrics=parts.metrics,
+        public_url=parts.settings.public_url,
+        twilio_api_base=parts.settings.twilio_api_base,
+    )
+
+
+def _records(parts: Parts) -> Process:
+    assert parts.database is not None, "records opens the database"
+    return records.build(bus=parts.bus, engine=parts.database, metrics=parts.metrics, limits=parts.limits)
+
+
+def _console(parts: Parts) -> Process:
+    assert parts.database is not None, "console opens the database"
+    return console.build(
+        engine=parts.database,
+        clock=parts.clock,
+        identity=parts.identity,
+        tenants=parts.tenants,
+        metrics=parts.metrics,
+        settings=parts.settings,
+    )
+
+
+BUILDERS: Final[Mapping[str, Callable[[Parts], Process]]] = {
+    "webhooks": _webhooks,
+    "routing": _routing,
+    "desktop": _desktop,
+    "call-control": _call_control,
+    "records": _records,
+    "console": _console,
+}
+
+
+# ---- serving
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us, since it is not the only thing to end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(parts: Parts, processes: Sequence[Process], listener: socket.socket) -> None:
+    state = {"draining": False}
+
+    def not_ready() -> str | None:
+        if state["draining"]:
+            return "draining"
+        reasons = (process.not_ready() for process in processes)
+        return next((reason for reason in reasons if reason is not None), None)
+
+    server = _server(_application(parts, processes, not_ready))
+    stop = _stop_on_signal()
+    async with asyncio.TaskGroup() as group:
+        loops = [group.create_task(loop()) for process in processes for loop in process.loops]
+        loops.append(group.create_task(follow_config(parts.bus, parts.tenants)))
+        serving = group.create_task(server.serve(sockets=[listener]))
+        announcing = group.create_task(_announce(parts.settings, not_ready))
+        await asyncio.wait({serving, group.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        state["draining"] = True
+        announcing.cancel()
+        with suppress(asyncio.CancelledError):
+            await announcing
+        await _within(parts.limits.drain_s / 2, [process.drain for process in processes if process.drain])
+        stop.set()
+        server.should_exit = True
+        await serving
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+    await _within(parts.limits.drain_s / 2, [process.finish for process in processes if process.finish])
+
+
+def _application(parts: Parts, processes: Sequence[Process], not_ready: Callable[[], str | None]) -> FastAPI:
+    app = FastAPI(title="Frontdoor", version="0.1.0", docs_url=None, redoc_url=None)
+    app.include_router(health_routes(parts.metrics, not_ready))
+    if any(process.name == "console" for process in processes):
+        app.include_router(config_routes(parts.identity, parts.bus, parts.tenants, parts.clock))
+    for process in processes:
+        for routes in process.routes:
+            app.include_router(routes)
+    return app
+
+
+def _server(app: FastAPI) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            loop="none",
+            ws="websockets-sansio",
+            ws_max_size=1 << 20,  # the gateway closes a frame over its own limit itself, with a reason
+            ws_per_message_deflate=False,  # a context costs more memory than a socket (short frames gain nothing)
+            ws_ping_interval=None,  # the gateway pings by frames that a page can answer
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+    )
+
+
+def _stop_on_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _within(seconds: float, calls: Sequence[Callable[[], Any]]) -> None:
+    """Make the calls side by side, for so long at most; one that fails does not stop the others."""
+    if not calls:
+        return
+    tasks = [asyncio.ensure_future(call()) for call in calls]
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            log.warning("process.end_failed", error=type(outcome).__name__)
+
+
+async def _announce(settings: Settings, not_ready: Callable[[], str | None]) -> None:
+    """Say when the system is ready, then run the demo's clients beside it until cancelled."""
+    while not_ready() is not None:
+        await asyncio.sleep(0.02)
+    _say(f"Frontdoor is ready: {settings.public_url}/")
+    if settings.demo:
+        await _run_demo(settings)
+
+
+async def _run_demo(settings: Settings) -> None:
+    command = [sys.executable, "-m", "services.demo.main", "--base-url", settings.public_url]
+    command += ["--data", str(settings.data_dir), "--carrier-port", str(settings.carrier_port)]
+    command += [] if settings.demo_callers else ["--no-callers"]
+    command += [] if settings.demo_agents else ["--no-agents"]
+    demo = await asyncio.create_subprocess_exec(*command, start_new_session=True)
+    try:
+        _say(f"Simulated carrier on port {settings.carrier_port}. Ctrl-C ends everything.")
+        await demo.wait()
+        log.warning("demo.ended", status=demo.returncode)
+    finally:
+        if demo.returncode is None:
+            demo.terminate()
+            try:
+                await asyncio.wait_for(demo.wait(), DEMO_STOP_S)
+            except TimeoutError:
+                demo.kill()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
