@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from router import effects, eligibility, facts, judgement, matching
+from router import effects, eligibility, expiry, facts, judgement, matching
 from router.entities import AgentRecord
 from router.state import CellState
 from schemas import decisions as made
@@ -124,7 +124,7 @@ class Engine:
             return judgement.judge_agent(state, _first(state.touched_agents))
         due = state.pop_due(now)
         if due is not None:
-            return judgement.expire(state, *due, now)
+            return expiry.expire(state, *due, now)
         if state.rematch:
             state.rematch = False
             return self._match(now)

@@ -14,7 +14,7 @@ from router.entities import AgentRecord, Contact, Item, Reservation
 from router.matching import Match
 from router.state import CellState, engaged
 from schemas import decisions as made
-from schemas.ids import AgentId, ContactId, QueueName, ReservationId, Skill, item_id, reservation_id
+from schemas.ids import AgentId, ContactId, QueueName, Skill, item_id, reservation_id
 from schemas.routing import (
     AgentState,
     ContactState,
@@ -147,7 +147,7 @@ def _raise_urgency(state: CellState, contact: Contact, item: Item) -> Iterator[m
     if reservation is not None and item.state is ItemState.RESERVED:
         agent = state.agents[reservation.agent_id]
         if eligibility.unfit(state.items[item.item_id], agent) is not None:
-            yield from _take_back(state, state.items[item.item_id], reservation, RequeueReason.NEEDS_CHANGED, None)
+            yield from take_back(state, state.items[item.item_id], reservation, RequeueReason.NEEDS_CHANGED, None)
 
 
 # ---- reservations
@@ -225,7 +225,7 @@ def _judge_answer(
         )
     elif reservation.state is ReservationState.REJECTED:
         until = now + timedelta(seconds=timers.exclusion_s)
-        yield _requeue(item, reservation, RequeueReason.REJECTED, until)
+        yield requeue(item, reservation, RequeueReason.REJECTED, until)
 
 
 def _judge_connecting(
@@ -233,9 +233,9 @@ def _judge_connecting(
 ) -> Iterator[made.Decision]:
     until = now + timedelta(seconds=state.tenants[item.tenant].timers.exclusion_s)
     if reservation.leg_lost is not None:
-        yield from _take_back(state, item, reservation, RequeueReason.AGENT_LEG_FAILED, until)
+        yield from take_back(state, item, reservation, RequeueReason.AGENT_LEG_FAILED, until)
     elif reservation.carrier_failed:
-        yield from _take_back(state, item, reservation, RequeueReason.CARRIER_FAILED, None)
+        yield from take_back(state, item, reservation, RequeueReason.CARRIER_FAILED, None)
     elif reservation.joined:
         yield made.ItemConnected(
             item_id=item.item_id,
@@ -257,7 +257,7 @@ def _judge_connecting(
         )
 
 
-def _take_back(
+def take_back(
     state: CellState, item: Item, reservation: Reservation, reason: RequeueReason, until: datetime | None
 ) -> Iterator[made.Decision]:
     """End a reservation from our side: the agent's leg too if it may exist; the item keeps its place."""
@@ -270,10 +270,11 @@ def _take_back(
     )
     if item.state is ItemState.CONNECTING:
         yield _release_agent_leg(state.contacts[item.contact_id], reservation)
-    yield _requeue(item, reservation, reason, until)
+    yield requeue(item, reservation, reason, until)
 
 
-def _requeue(item: Item, reservation: Reservation, reason: RequeueReason, until: datetime | None) -> made.ItemRequeued:
+def requeue(item: Item, reservation: Reservation, reason: RequeueReason, until: datetime | None) -> made.ItemRequeued:
+    """Return the decision that puts an item back in its place, without the agent until `until`."""
     return made.ItemRequeued(
         item_id=item.item_id,
         contact_id=item.contact_id,
@@ -314,10 +315,11 @@ def _wrap(state: CellState, item: Item, now: datetime) -> made.ItemWrapping:
 def _wrapped(state: CellState, item: Item) -> Iterator[made.Decision]:
     reservation = state.reservations[item.reservation_id] if item.reservation_id else None
     if reservation is not None and reservation.disposition is not None:
-        yield _complete(item, reservation, reservation.disposition)
+        yield complete(item, reservation, reservation.disposition)
 
 
-def _complete(item: Item, reservation: Reservation, disposition: Disposition) -> made.ItemCompleted:
+def complete(item: Item, reservation: Reservation, disposition: Disposition) -> made.ItemCompleted:
+    """Return the decision that ends the work on an item."""
     return made.ItemCompleted(
         item_id=item.item_id,
         contact_id=item.contact_id,
@@ -327,19 +329,7 @@ def _complete(item: Item, reservation: Reservation, disposition: Disposition) ->
     )
 
 
-# ---- timers
-
-
-def expire(state: CellState, kind: str, name: str, now: datetime) -> Iterator[made.Decision]:
-    """Yield what follows from a timer that is due."""
-    if kind == "contact":
-        yield from divert(state, name, reason="dialog_lost")
-    elif kind == "reservation":
-        yield from _expire_reservation(state, state.reservations[ReservationId(name)], now)
-    elif kind == "agent":
-        yield from _expire_presence(state, state.agents[AgentId(name)])
-    else:
-        state.rematch = True  # an exclusion is over
+# ---- a person, whatever happened
 
 
 def divert(
@@ -353,35 +343,6 @@ def divert(
     has_person_coming = contact.requests > contact.items or (item is not None and item.state is not ItemState.WRAPPING)
     if not has_person_coming:
         yield made.ContactDiverted(contact_id=contact.contact_id, reason=reason)
-
-
-def _expire_reservation(state: CellState, reservation: Reservation, now: datetime) -> Iterator[made.Decision]:
-    item = state.items[reservation.item_id]
-    agent = state.agents[reservation.agent_id]
-    until = now + timedelta(seconds=state.tenants[item.tenant].timers.exclusion_s)
-    if item.state is ItemState.RESERVED and reservation.state is ReservationState.CREATED:
-        reachable = agent.connected and not agent.unreachable
-        yield made.ReservationLapsed(
-            reservation_id=reservation.reservation_id,
-            item_id=item.item_id,
-            contact_id=item.contact_id,
-            agent_id=agent.agent_id,
-            reachable=reachable,
-        )
-        reason = RequeueReason.LAPSED if reachable else RequeueReason.UNREACHABLE
-        yield _requeue(item, reservation, reason, until)
-    elif item.state is ItemState.CONNECTING:
-        yield from _take_back(state, item, reservation, RequeueReason.CONNECTING_EXPIRED, until)
-    elif item.state is ItemState.WRAPPING:
-        yield _complete(item, reservation, Disposition.NOT_RECORDED)
-
-
-def _expire_presence(state: CellState, agent: AgentRecord) -> Iterator[made.Decision]:
-    held = state.reservations.get(agent.reservation_id) if agent.reservation_id else None
-    if held is not None and held.state is ReservationState.CREATED:
-        yield from _take_back(state, state.items[held.item_id], held, RequeueReason.UNREACHABLE, None)
-        agent = state.agents[agent.agent_id]
-    yield view(agent, reachable=False)
 
 
 # ---- agents

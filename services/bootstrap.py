@@ -75,14 +75,15 @@ def run(settings: Settings, names: Sequence[str]) -> None:
     Raises:
         ConfigurationError: something a person has to mend, such as a port or a data directory in use.
     """
-    configure_logging(settings.log_level)
-    uvloop.run(_run(settings, names))
+    metrics = Metrics()
+    configure_logging(settings.log_level, metrics=metrics)
+    uvloop.run(_run(settings, names, metrics))
 
 
-async def _run(settings: Settings, names: Sequence[str]) -> None:
+async def _run(settings: Settings, names: Sequence[str], metrics: Metrics) -> None:
     with _listening(settings) as (listener, settings):  # noqa: PLR1704  the same settings, with the port that was free
         async with AsyncExitStack() as stack:
-            parts = await stack.enter_async_context(_parts(settings, names))
+            parts = await stack.enter_async_context(_parts(settings, names, metrics))
             processes = [BUILDERS[name](parts) for name in names]
             await _serve(parts, processes, listener)
 
@@ -114,9 +115,9 @@ def _with_port(settings: Settings, port: int) -> Settings:
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, names: Sequence[str]) -> AsyncIterator[Parts]:
+async def _parts(settings: Settings, names: Sequence[str], metrics: Metrics) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
-        clock, metrics, limits = SystemClock(), Metrics(), Limits().checked()
+        clock, limits = SystemClock(), Limits().checked()
         keys = load_root_keys(settings.data_dir)
         bus = await stack.enter_async_context(_open_bus(settings))
         needs_database = {"records", "console"} & set(names)

@@ -215,11 +215,9 @@ class RoutingWorker:
             seat.superseded = isinstance(data, Claim)
         if seat.partition.owning != was_owning:
             self._metrics.set(OWNED, float(seat.partition.owning), partition=str(seat.number))
-            log.info(
-                "routing.owned" if seat.partition.owning else "routing.superseded",
-                partition=seat.number,
-                epoch=seat.partition.ownership.lineage.epoch,
-            )
+            state = "owned" if seat.partition.owning else "lost"
+            epoch = seat.partition.ownership.lineage.epoch
+            log.info("routing.ownership", partition=seat.number, epoch=epoch, state=state)
 
     # ---- ownership
 

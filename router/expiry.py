@@ -1,0 +1,52 @@
+"""What follows from a timer that is due: an offer without answer, a connection that took too long, a lost desktop."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from router.entities import AgentRecord, Reservation
+from router.judgement import complete, divert, requeue, take_back, view
+from router.state import CellState
+from schemas import decisions as made
+from schemas.ids import AgentId, ReservationId
+from schemas.routing import Disposition, ItemState, RequeueReason, ReservationState
+
+
+def expire(state: CellState, kind: str, name: str, now: datetime) -> Iterator[made.Decision]:
+    """Yield what follows from a timer that is due."""
+    if kind == "contact":
+        yield from divert(state, name, reason="dialog_lost")
+    elif kind == "reservation":
+        yield from _expire_reservation(state, state.reservations[ReservationId(name)], now)
+    elif kind == "agent":
+        yield from _expire_presence(state, state.agents[AgentId(name)])
+    else:
+        state.rematch = True  # an exclusion is over
+
+
+def _expire_reservation(state: CellState, reservation: Reservation, now: datetime) -> Iterator[made.Decision]:
+    item = state.items[reservation.item_id]
+    agent = state.agents[reservation.agent_id]
+    until = now + timedelta(seconds=state.tenants[item.tenant].timers.exclusion_s)
+    if item.state is ItemState.RESERVED and reservation.state is ReservationState.CREATED:
+        reachable = agent.connected and not agent.unreachable
+        yield made.ReservationLapsed(
+            reservation_id=reservation.reservation_id,
+            item_id=item.item_id,
+            contact_id=item.contact_id,
+            agent_id=agent.agent_id,
+            reachable=reachable,
+        )
+        reason = RequeueReason.LAPSED if reachable else RequeueReason.UNREACHABLE
+        yield requeue(item, reservation, reason, until)
+    elif item.state is ItemState.CONNECTING:
+        yield from take_back(state, item, reservation, RequeueReason.CONNECTING_EXPIRED, until)
+    elif item.state is ItemState.WRAPPING:
+        yield complete(item, reservation, Disposition.NOT_RECORDED)
+
+
+def _expire_presence(state: CellState, agent: AgentRecord) -> Iterator[made.Decision]:
+    held = state.reservations.get(agent.reservation_id) if agent.reservation_id else None
+    if held is not None and held.state is ReservationState.CREATED:
+        yield from take_back(state, state.items[held.item_id], held, RequeueReason.UNREACHABLE, None)
+        agent = state.agents[agent.agent_id]
+    yield view(agent, reachable=False)
