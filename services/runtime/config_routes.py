@@ -1,0 +1,64 @@
+"""Tenants' documents over HTTP: how a running system gets a new one."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException
+
+from schemas.errors import BusUnavailable
+from schemas.tenant_config import TenantConfig
+from services.runtime.bus import Bus
+from services.runtime.clock import Clock
+from services.runtime.identity import Identity, Principal
+from services.runtime.tenants import Tenants, publish_tenant
+
+
+def config_routes(identity: Identity, bus: Bus, tenants: Tenants, clock: Clock) -> APIRouter:
+    """Return PUT and GET /v1/tenants/{tenant}, for admins: of the installation, or of that tenant.
+
+    A PUT of what is there already changes nothing and is answered 200; an old version, or a number or agent of another
+    tenant, is a conflict (409).
+    """
+    router = APIRouter(tags=["configuration"])
+    admin = Annotated[Principal, Depends(identity.require("admin"))]
+
+    @router.put("/v1/tenants/{tenant}")
+    async def put(tenant: str, config: TenantConfig, principal: admin) -> dict[str, Any]:
+        _require_own(principal, tenant)
+        if config.tenant != tenant:
+            raise HTTPException(422, "the document is of another tenant")
+        known = tenants.get(tenant)
+        if config != known:
+            _require_newer(config, known)
+            conflict = tenants.conflict(config)
+            if conflict:
+                raise HTTPException(409, conflict)
+            await _publish(bus, config, clock)
+            tenants.apply(config)
+        return {"tenant": tenant, "version": config.version, "changed": config != known}
+
+    @router.get("/v1/tenants/{tenant}")
+    async def get(tenant: str, principal: admin) -> TenantConfig:
+        _require_own(principal, tenant)
+        known = tenants.get(tenant)
+        if known is None:
+            raise HTTPException(404, "no tenant has this name")
+        return known
+
+    return router
+
+
+def _require_own(principal: Principal, tenant: str) -> None:
+    if principal.tenant not in {None, tenant}:
+        raise HTTPException(403, "this is another tenant's document")
+
+
+def _require_newer(config: TenantConfig, known: TenantConfig | None) -> None:
+    if known is not None and config.version <= known.version:
+        raise HTTPException(409, f"version {known.version} is in force; set version: {known.version + 1}")
+
+
+async def _publish(bus: Bus, config: TenantConfig, clock: Clock) -> None:
+    try:
+        await publish_tenant(bus, config, clock)
+    except BusUnavailable:
+        raise HTTPException(503, "the bus did not acknowledge; apply the document again") from None

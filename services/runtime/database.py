@@ -1,0 +1,155 @@
+"""The database: opened once, brought up to date, and bounded in every wait.
+
+SQLite on one machine and PostgreSQL for more; nothing above `services/records` and `services/console` knows which.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from asyncpg import PostgresError  # type: ignore[import-untyped]  # it ships no types
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from schemas.errors import ConfigurationError
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+BUSY_MS_MAX: Final = 5_000  # SQLite waits this long for another writer
+CONNECT_S_MAX: Final = 5.0
+STATEMENT_S_MAX: Final = 10.0  # PostgreSQL; a server that froze is an error and not a hang
+OPEN_ATTEMPTS_MAX: Final = 40
+OPEN_PAUSE_S: Final = 0.05
+POOL_WAIT_S_MAX: Final = 5.0
+POOL_CONNECTIONS: Final = 5
+_MIGRATION_LOCK: Final = 7_306_501_823  # any fixed number: one process migrates, the others wait for it
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+@asynccontextmanager
+async def open_database(url: str, *, migrate: bool = True) -> AsyncIterator[AsyncEngine]:
+    """Open the database at `url`, apply the migrations that it lacks, and close it at the end.
+
+    `url` is SQLAlchemy's, such as `sqlite+aiosqlite:///data/records.db` or `postgresql+asyncpg://user:secret@host/db`;
+    an asynchronous driver is filled in where it is missing. Several processes may open it at once.
+
+    Raises:
+        ConfigurationError: the address is wrong, the server does not answer, or a newer release changed the schema in
+            a way that this one does not know. The message never holds the address, which may hold a password.
+    """
+    engine = _engine(_address(url))
+    try:
+        await _require_answer(engine)
+        if migrate:
+            await _migrate(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def writing(engine: AsyncEngine) -> AsyncEngine:
+    """Return the engine for transactions that write: SQLite then takes its one write lock at their beginning."""
+    return engine.execution_options(immediate=True)
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "the database address cannot be read",
+            remedy="Set FRONTDOOR_DATABASE_URL to something like postgresql+asyncpg://user:secret@host/name.",
+        ) from None
+    return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
+
+
+def _engine(address: URL) -> AsyncEngine:
+    match address.get_backend_name():
+        case "sqlite":
+            return _sqlite(address)
+        case "postgresql":
+            return create_async_engine(
+                address,
+                pool_pre_ping=True,
+                pool_size=POOL_CONNECTIONS,
+                max_overflow=0,
+                pool_timeout=POOL_WAIT_S_MAX,
+                connect_args={"timeout": CONNECT_S_MAX, "command_timeout": STATEMENT_S_MAX},
+            )
+        case other:
+            raise ConfigurationError(
+                f"{other} is not a database that Frontdoor knows",
+                remedy="Set FRONTDOOR_DATABASE_URL to a sqlite or postgresql address.",
+            )
+
+
+def _sqlite(address: URL) -> AsyncEngine:
+    if address.database and address.database != ":memory:":
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(address)
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # The driver would begin transactions late, and none for a change of the schema; `_begin_sqlite` does it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # NORMAL may lose the last commits in a power cut, positions included: they are then folded from the log again.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS_MAX}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+async def _require_answer(engine: AsyncEngine) -> None:
+    for attempt in range(1, OPEN_ATTEMPTS_MAX + 1):
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (OSError, SQLAlchemyError, PostgresError) as error:
+            if _is_busy(error) and attempt < OPEN_ATTEMPTS_MAX:
+                await asyncio.sleep(OPEN_PAUSE_S)
+                continue
+            raise ConfigurationError(
+                f"the {engine.dialect.name} database cannot be opened ({type(error).__name__})",
+                remedy="Start it, or mend FRONTDOOR_DATABASE_URL.",
+            ) from None
+        return
+
+
+def _is_busy(error: Exception) -> bool:
+    """Tell whether another process is just turning a fresh file to WAL: SQLite does not wait for that by itself."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+async def _migrate(engine: AsyncEngine) -> None:
+    try:
+        async with writing(engine).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            await connection.run_sync(_upgrade)
+    except CommandError:
+        raise ConfigurationError(
+            "the database was changed by a newer release", remedy="Start that release, or restore a backup."
+        ) from None
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,79 @@
+"""Every maximum in one place: payloads, buffers, waits and retries. Units come last in names.
+
+A limit that is reached is counted as `frontdoor_limit_reached_total{limit=...}` by whoever holds it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from schemas.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Named maxima. The defaults are right for production; tests shorten waits."""
+
+    # At the carrier's side.
+    webhook_body_bytes_max: int = 64 * 1024  # beyond: 413
+    session_chars_max: int = 1500  # of a sealed dialog session, which has to fit into a carrier's URL
+    webhook_answer_s: float = 2.0  # the caller hears a safe instruction at the latest by then
+
+    # At the desktop's side.
+    frame_bytes_max: int = 16 * 1024  # beyond: the socket is closed
+    unsent_frames_max: int = 256  # beyond: the desktop is too slow and is closed
+    sockets_max: int = 20_000  # beyond: 503
+    presence_renew_s: float = 5.0
+    presence_lease_s: float = 15.0  # three renewals missed: unreachable
+    ping_s: float = 20.0
+    ticket_s: float = 30.0  # a websocket ticket is good for this long, once
+    tickets_max: int = 50_000  # redeemed tickets remembered until they expire; beyond: refused
+
+    hello_s: float = 10.0  # a socket that has not said hello by then is closed
+    frames_per_s_max: float = 20.0  # from one desktop, on average; beyond: told, and closed
+    frames_burst_max: int = 40
+    resume_changes_max: int = 128  # per agent; a desktop that missed more gets a snapshot
+    catch_up_s: float = 5.0  # how long a new socket waits for a gateway that still reads the log; beyond: come again
+
+    # On the bus.
+    publish_timeout_s: float = 1.5
+    fetch_records_max: int = 500
+    fetch_wait_s: float = 1.0
+    record_bytes_max: int = 900_000  # below the broker's usual 1 MiB
+
+    # Towards carriers' APIs.
+    carrier_timeout_s: float = 5.0
+    carrier_attempts_max: int = 3
+
+    # Keys and tokens.
+    contact_keys_max: int = 10_000  # contacts whose data key stays in memory; beyond: the oldest gets a new one
+    token_chars_max: int = 4096
+    token_ttl_s: float = 12 * 3600.0  # a shift
+
+    # In the read model.
+    records_wait_s: float = 0.1  # for the next records of each log
+    records_pause_s: float = 0.1  # between batches, so that a busy minute is few large transactions
+    retry_pause_s_max: float = 5.0  # between attempts while bus or database do not answer
+    dead_letters_run_max: int = 100  # malformed records in a row; beyond: the process stops
+    board_interval_s: float = 1.0
+    board_listeners_max: int = 500  # wall boards; beyond: 503
+    history_events_max: int = 5_000  # shown of one contact; beyond: the first ones, and `truncated`
+
+    # At start and at the end.
+    drain_s: float = 4.0  # from the signal to the end, all told
+
+    def checked(self) -> Self:
+        """Return self if the limits fit one another.
+
+        Raises:
+            ConfigurationError: two limits contradict each other; says which and why.
+        """
+        rules = (
+            (self.presence_lease_s >= 2 * self.presence_renew_s, "presence_lease_s", "twice presence_renew_s or more"),
+            (self.publish_timeout_s < self.webhook_answer_s, "publish_timeout_s", "shorter than webhook_answer_s"),
+            (self.frame_bytes_max < self.record_bytes_max, "frame_bytes_max", "smaller than record_bytes_max"),
+            (self.ticket_s <= 30.0, "ticket_s", "30 s or less"),  # noqa: PLR2004
+        )
+        for holds, name, bound in rules:
+            if not holds:
+                raise ConfigurationError(f"limit {name} is {getattr(self, name):g}", remedy=f"It has to be {bound}.")
+        return self

@@ -1,0 +1,72 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+from schemas.errors import ConfigurationError
+from services.runtime.database import open_database, writing
+
+
+def url(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+async def tables(address: str) -> set[str]:
+    async with open_database(address) as engine, engine.connect() as connection:
+        return set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+
+
+async def test_a_fresh_database_gets_the_schema_and_its_folder(tmp_path: Path) -> None:
+    found = await tables(url(tmp_path / "new" / "records.db"))
+    assert "alembic_version" in found
+    assert len(found) > 1
+
+
+async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    address = url(tmp_path / "records.db")
+    assert await tables(address) == await tables(address)
+
+
+async def test_several_may_open_a_fresh_one_at_once(tmp_path: Path) -> None:
+    address = url(tmp_path / "records.db")
+    first, *others = await asyncio.gather(*(tables(address) for _ in range(4)))
+    assert all(other == first for other in others)
+
+
+async def test_sqlite_waits_for_locks_and_writes_ahead(tmp_path: Path) -> None:
+    async with open_database(url(tmp_path / "records.db"), migrate=False) as engine, engine.connect() as connection:
+        assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
+        assert (await connection.execute(text("PRAGMA busy_timeout"))).scalar() == 5000
+
+
+async def test_a_database_that_does_not_answer_is_told_without_its_password(unused_tcp_port: int) -> None:
+    address = f"postgresql+asyncpg://frontdoor:hunter2@127.0.0.1:{unused_tcp_port}/frontdoor"
+    with pytest.raises(ConfigurationError, match="cannot be opened") as caught:
+        async with open_database(address):
+            raise AssertionError
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_schema_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    address = url(tmp_path / "records.db")
+    async with open_database(address) as engine, writing(engine).begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer release"):
+        async with open_database(address):
+            raise AssertionError
+
+
+@pytest.mark.parametrize("address", ["no address", "mysql://root@127.0.0.1/x"])
+async def test_an_address_that_cannot_be_used_is_told(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="database"):
+        async with open_database(address):
+            raise AssertionError
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.write_bytes(b"this is no database, though it is long enough to be looked at" * 20)
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
+        async with open_database(url(path)):
+            raise AssertionError
