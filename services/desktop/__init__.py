@@ -1,0 +1,1 @@
+"""The desktop process: tickets, sockets of agents, and the relay from the log to them."""
