@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ("tests.kafka_broker", "tests.postgres_server")
+
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
 

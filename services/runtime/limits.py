@@ -43,6 +43,15 @@ class Limits:
     # Towards carriers' APIs.
     carrier_timeout_s: float = 5.0
     carrier_attempts_max: int = 3
+    carrier_backoff_s: float = 0.25  # before the second attempt; doubled before each further one
+    carrier_release_attempts_max: int = 8  # a leg that nobody needs: no deadline presses, so try longer
+    breaker_failures_max: int = 5  # of one account in a row; beyond: its API is given a rest
+    breaker_rest_s: float = 5.0
+    carrier_acts_at_once_max: int = 64  # contacts served side by side
+    carrier_acts_pending_max: int = 2000  # beyond: no more decisions are read
+    carrier_catch_up_records: int = 2000  # per partition, read back at start to know who is on the line
+    reconcile_s: float = 60.0  # between two lists of a carrier's live calls
+    contacts_followed_max: int = 100_000  # beyond: the oldest are forgotten
 
     # Keys and tokens.
     contact_keys_max: int = 10_000  # contacts whose data key stays in memory; beyond: the oldest gets a new one

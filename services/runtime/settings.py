@@ -13,7 +13,7 @@ from schemas.errors import ConfigurationError
 
 PREFIX: Final = "FRONTDOOR_"
 # Variables that others read: secrets by name, and what only tests look at.
-_OTHER_PREFIXES: Final = ("FRONTDOOR_SECRET_", "FRONTDOOR_TEST_")
+_OTHER_PREFIXES: Final = ("FRONTDOOR_SECRET_", "FRONTDOOR_TEST_", "FRONTDOOR_KAFKA_CACHE", "FRONTDOOR_SCREENSHOTS")
 
 
 class Settings(BaseSettings):

@@ -104,6 +104,28 @@ DESKTOP_FACTS_LOST: Final = Metric(
 SCREEN_POP_FAILED: Final = Metric("frontdoor_screen_pop_failed_total", "counter", "screen pops that did not open")
 # === end of desktop
 
+# === carriers: webhooks and call control
+WEBHOOKS: Final = Metric(
+    "frontdoor_webhooks_total", "counter", "requests of carriers by what became of them", ("kind", "outcome")
+)
+WEBHOOK_SECONDS: Final = Metric(
+    "frontdoor_webhook_seconds", "histogram", "from a carrier's request to our answer", ("kind",)
+)
+CARRIER_ACTS: Final = Metric(
+    "frontdoor_carrier_acts_total", "counter", "decisions performed at the carrier", ("act", "outcome")
+)
+CARRIER_FAILURES: Final = Metric(
+    "frontdoor_carrier_failures_total", "counter", "requests to a carrier's API without success", ("account", "status")
+)
+CARRIER_BREAKER: Final = Metric(
+    "frontdoor_carrier_breaker_open", "gauge", "1 while an account's API is given a rest", ("account",)
+)
+CARRIER_ACTS_PENDING: Final = Metric("frontdoor_carrier_acts_pending", "gauge", "decisions not yet performed")
+CARRIER_CALLS_GONE: Final = Metric(
+    "frontdoor_carrier_calls_gone_total", "counter", "callers found gone by listing the carrier's calls", ("account",)
+)
+# === end of carriers
+
 
 LOG_KEYS: Final = frozenset(
     {

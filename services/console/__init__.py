@@ -1,0 +1,1 @@
+"""Console: the reading API, the wall board's stream, and the pages."""
