@@ -44,6 +44,7 @@ from services.runtime.tenants import Tenants, follow_config, load_tenant, publis
 from services.webhooks import process as webhooks
 
 DEMO_STOP_S: Final = 2.0
+READY_POLL_S: Final = 0.02
 log = get_logger(__name__)
 
 
@@ -343,8 +344,8 @@ async def _within(seconds: float, calls: Sequence[Callable[[], Any]]) -> None:
 
 async def _announce(settings: Settings, not_ready: Callable[[], str | None]) -> None:
     """Say when the system is ready, then run the demo's clients beside it until cancelled."""
-    while not_ready() is not None:
-        await asyncio.sleep(0.02)
+    while not_ready() is not None:  # noqa: ASYNC110  readiness is asked for, as an orchestrator would
+        await asyncio.sleep(READY_POLL_S)
     _say(f"Frontdoor is ready: {settings.public_url}/")
     if settings.demo:
         await _run_demo(settings)

@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests: `FRONTDOOR_TEST_DATABASE_URL`, or server binaries from a wheel.
 
-Use it with `pytest_plugins = ("tests.postgres_server",)` in a test module. `postgres_url` is a database of the session
+Registered in `tests/conftest.py`. `postgres_url` is a database of the session
 (of each xdist worker its own), `fresh_postgres_url` one of the test; both start empty. Nothing here skips: without a
 server the tests fail.
 """

@@ -93,7 +93,7 @@ class RoutingWorker:
                     await asyncio.sleep(RETRY_S)
 
     async def save_snapshots(self) -> None:
-        """After the end of `run`: write a snapshot of each partition that went on since its last; the next start is quick."""
+        """After the end of `run`: write a snapshot of each partition that went on since its last, for a quick start."""
         for seat in self._seats.values():
             await self._read_back(seat)
             if seat.partition.ownership.read_back and seat.decisions_next > seat.snapshot_at:

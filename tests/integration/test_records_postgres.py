@@ -22,7 +22,6 @@ from services.runtime.tables import METADATA
 from services.runtime.telemetry import ANSWERED, Metrics
 from tests import records_cases as case
 
-pytest_plugins = ("tests.postgres_server",)
 pytestmark = pytest.mark.postgres
 
 CUTS = {

@@ -1,0 +1,87 @@
+"""What the dialog remembers between two turns. It travels with the call, sealed in the URL that a carrier posts to.
+
+So any pod takes any turn, without a store and without a lock. The price is size: a session seals into fewer than
+1,500 characters of URL, which `BYTES_MAX` leaves room for; what grows (what was said) is cut, oldest first.
+"""
+
+import json
+from typing import Any, Final, Self
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import MalformedInput
+from schemas.ids import CellId, ContactId, TenantId
+from schemas.routing import LogModel, Urgency, UrgencyWord
+
+BYTES_MAX: Final = 1050  # sealed and in base64: under 1,430 characters
+SAID_CHARS_MAX: Final = 300
+SAID_BYTES_MAX: Final = 360  # as JSON in UTF-8
+FLAGS_MAX: Final = 4
+START: Final = "start"
+WAITING: Final = "waiting"
+ENDED: Final = "ended"
+
+_SHORT: Final = {
+    "contact_id": "c", "tenant": "t", "cell": "p", "carrier": "k", "account": "a", "call": "l", "number": "n",
+    "caller": "f", "language": "g", "turn": "i", "node": "o", "misunderstood": "m", "silent": "s", "urgency": "u",
+    "intent": "w", "red_flags": "r", "said": "d", "waits": "q", "ordinal": "z",
+}  # fmt: skip
+_LONG: Final = {short: long for long, short in _SHORT.items()}
+
+
+class Session(LogModel):
+    """One call's place in the dialog. A field of a newer release is ignored, so that a rolling deploy loses nobody."""
+
+    contact_id: ContactId = Field(max_length=36)
+    tenant: TenantId = Field(max_length=40)
+    cell: CellId = Field(max_length=40)
+    carrier: str = Field(default="twilio", max_length=20)
+    account: str = Field(max_length=64)
+    call: str = Field(max_length=128)
+    number: str = Field(max_length=20, description="the tenant's number that was dialled")
+    caller: str | None = Field(default=None, max_length=40, repr=False, description="the caller's number, if shown")
+    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
+    turn: int = Field(default=0, ge=0, description="of the input that comes next; 0 is the start")
+    node: str = Field(default=START, max_length=40)
+    misunderstood: int = Field(default=0, ge=0, description="in a row")
+    silent: int = Field(default=0, ge=0, description="in a row")
+    urgency: UrgencyWord = Urgency.ROUTINE
+    intent: str | None = Field(default=None, max_length=40)
+    red_flags: tuple[str, ...] = Field(default=(), repr=False)
+    said: tuple[str, ...] = Field(default=(), repr=False)
+    waits: int = Field(default=0, ge=0, description="turns of the waiting loop")
+    ordinal: int = Field(default=0, ge=0, description="how often the caller came back from an agent that was lost")
+
+    def to_bytes(self) -> bytes:
+        """Return the session in at most `BYTES_MAX` bytes; equal sessions give equal bytes."""
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        octets = _compact({_SHORT[name]: value for name, value in fields.items()})
+        assert len(octets) <= BYTES_MAX, "the fields' own bounds keep a session small"
+        return octets
+
+    @classmethod
+    def from_bytes(cls, octets: bytes) -> Self:
+        """Read what `to_bytes` wrote. Raises `MalformedInput`, which quotes nothing, for anything else."""
+        try:
+            fields = json.loads(octets)
+            return cls.model_validate({_LONG.get(name, name): value for name, value in fields.items()})
+        except (ValueError, AttributeError, RecursionError, ValidationError):
+            raise MalformedInput("no dialog session") from None
+
+    def with_(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, checked like any other session."""
+        return type(self).model_validate({**dict(self), **changes})
+
+    def remembering(self, text: str) -> Self:
+        """Return a copy that also knows what was just said, as far as it fits; the oldest gives way."""
+        words = " ".join(text.split())[:SAID_CHARS_MAX]
+        if not words:
+            return self
+        said = (*self.said, words)
+        while sum(map(len, said)) > SAID_CHARS_MAX or len(_compact(said)) > SAID_BYTES_MAX:
+            said = said[1:] if len(said) > 1 else (said[0][: len(said[0]) * 3 // 4],)
+        return self.with_(said=said)
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

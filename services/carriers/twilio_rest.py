@@ -1,0 +1,172 @@
+"""The part of Twilio's REST API that call control uses, over one shared HTTP client."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import httpx
+
+from schemas.errors import CarrierUnavailable
+from schemas.ids import ContactId
+from services.carriers.port import AgentCall, CarrierRefused, LegGone, Participant
+from services.carriers.twiml import join_conference
+
+VERSION: Final = "2010-04-01"
+PAGE_SIZE: Final = 1000
+PAGES_MAX: Final = 50  # 50,000 calls of one account
+NOT_IN_PROGRESS: Final = 21220
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_UNAUTHORISED: Final = 401
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_OVER: Final = frozenset({"complete", "failed"})  # states of a participant who is not there any more
+_CONFERENCES_MAX: Final = 20  # of one name: each attempt to connect a caller makes one at most
+
+Form = Mapping[str, str | Sequence[str]]
+
+
+class TwilioRest:
+    """A `CallControl` over `https://api.twilio.com`, or whatever answers like it at `base_url`.
+
+    `secrets_of` returns an account's tokens, the newest first; one that the carrier does not know yet is passed over.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, *, base_url: str, secrets_of: Callable[[str], Sequence[str]]) -> None:
+        self._client = client
+        self._base_url = base_url
+        self._secrets_of = secrets_of
+
+    async def participants(self, account: str, contact_id: ContactId) -> tuple[Participant, ...]:
+        """Return who is in the contact's conference, phones that still ring for it included."""
+        found: list[Participant] = []
+        asked = {"FriendlyName": contact_id, "PageSize": str(_CONFERENCES_MAX)}
+        listing = await self._get(account, "/Conferences.json", asked)
+        for conference in _rows(listing, "conferences"):
+            # Not asked for by status: one whose only phone still rings is not in progress yet.
+            if conference.get("status") != "completed":
+                found += await self._members(account, str(conference["sid"]))
+        return tuple(found)
+
+    async def dial_agent(self, call: AgentCall) -> str:
+        """Ring an agent's phone; the conference is made by its first participant."""
+        form: Form = {
+            "From": call.caller_id,
+            "To": call.endpoint,
+            "Label": call.reservation_id,
+            "EarlyMedia": "false",
+            "Beep": "false",
+            "EndConferenceOnExit": "true",
+            "Timeout": str(call.ring_s),
+            "StatusCallback": call.status_url,
+            "StatusCallbackMethod": "POST",
+            "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
+        }
+        answer = await self._post(call.account, f"/Conferences/{call.contact_id}/Participants.json", form)
+        return str(answer.get("call_sid", ""))
+
+    async def join_caller(self, account: str, call: str, contact_id: ContactId, *, return_url: str) -> None:
+        """Give the caller's leg the document that puts it into the conference."""
+        await self._change(account, call, {"Twiml": join_conference(contact_id, return_url=return_url)})
+
+    async def send_back(self, account: str, call: str, *, return_url: str) -> None:
+        """Let the caller's leg go on at an address of ours."""
+        await self._change(account, call, {"Url": return_url, "Method": "POST"})
+
+    async def end_leg(self, account: str, call: str) -> None:
+        """End a leg, whether it rings or talks."""
+        await self._change(account, call, {"Status": "completed"})
+
+    async def live_calls(self, account: str) -> frozenset[str]:
+        """Return all calls that are in progress."""
+        asked = {"Status": "in-progress", "PageSize": str(PAGE_SIZE)}
+        return frozenset([str(row["sid"]) async for row in self._listed(account, "/Calls.json", asked, "calls")])
+
+    async def _members(self, account: str, sid: str) -> list[Participant]:
+        try:
+            listing = await self._get(account, f"/Conferences/{sid}/Participants.json", {})
+        except LegGone:
+            return []  # it ended between the two questions
+        rows = (row for row in _rows(listing, "participants") if row.get("status") not in _OVER)
+        return [Participant(str(row["call_sid"]), row.get("label")) for row in rows]
+
+    async def _listed(
+        self, account: str, path: str, asked: Mapping[str, str], name: str
+    ) -> AsyncIterator[dict[str, Any]]:
+        listing = await self._get(account, path, asked)
+        for _ in range(PAGES_MAX):
+            for row in _rows(listing, name):
+                yield row
+            following = listing.get("next_page_uri")
+            if not following:
+                return
+            listing = await self._send("GET", account, urljoin(self._base_url, str(following)))
+        # Half a list would make live calls look gone.
+        raise CarrierUnavailable(f"more than {PAGES_MAX} pages")
+
+    async def _change(self, account: str, call: str, form: Form) -> None:
+        try:
+            await self._post(account, f"/Calls/{call}.json", form)
+        except CarrierRefused as refusal:
+            if refusal.status == _CONFLICT:
+                raise LegGone("the leg has ended", status=refusal.status) from None
+            raise
+
+    async def _get(self, account: str, path: str, asked: Mapping[str, str]) -> dict[str, Any]:
+        return await self._send("GET", account, self._url(account, path), params=asked)
+
+    async def _post(self, account: str, path: str, form: Form) -> dict[str, Any]:
+        return await self._send("POST", account, self._url(account, path), data=form)
+
+    def _url(self, account: str, path: str) -> str:
+        return f"{self._base_url}/{VERSION}/Accounts/{account}{path}"
+
+    async def _send(self, method: str, account: str, url: str, **request: Any) -> dict[str, Any]:
+        secrets = self._secrets_of(account)
+        if not secrets:
+            raise CarrierRefused("no tenant has this account")
+        for secret in secrets:
+            answer = await self._ask(method, url, auth=(account, secret), **request)
+            if answer.status_code != _UNAUTHORISED:
+                break
+        return _content(answer)
+
+    async def _ask(self, method: str, url: str, **request: Any) -> httpx.Response:
+        try:
+            return await self._client.request(method, url, **request)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise CarrierUnavailable(type(error).__name__) from None
+
+
+def _content(answer: httpx.Response) -> dict[str, Any]:
+    """Return the JSON of a success.
+
+    Raises:
+        LegGone: what was asked for is not there, or not in progress any more.
+        CarrierRefused: another refusal, which would be the same next time.
+        CarrierUnavailable: a failure that may pass.
+    """
+    status = answer.status_code
+    document = _json(answer)
+    if answer.is_success and document is not None:
+        return document
+    if status == _NOT_FOUND or (document or {}).get("code") == NOT_IN_PROGRESS:
+        raise LegGone("not there", status=status)
+    if answer.is_client_error and status != _TOO_MANY:
+        raise CarrierRefused("refused", status=status)
+    raise CarrierUnavailable("failed", status=status)
+
+
+def _json(answer: httpx.Response) -> dict[str, Any] | None:
+    try:
+        document = answer.json()
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _rows(listing: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    rows = listing.get(name)
+    if not isinstance(rows, list):
+        raise CarrierUnavailable("the answer is no list")
+    return rows

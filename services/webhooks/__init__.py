@@ -1,0 +1,1 @@
+"""The carriers' way in: verify, take one step of the dialog, publish its facts, answer. In that order."""

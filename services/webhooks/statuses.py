@@ -1,0 +1,90 @@
+"""What becomes of legs, as the carrier tells in status webhooks: facts, and nothing else.
+
+A status that did not become durable is refused, so that a carrier that retries does; one that is lost all the same is
+found by call control, which lists the calls.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from schemas import ids
+from schemas.contacts import AgentLegAnswered, AgentLegEnded
+from schemas.errors import BusUnavailable, MalformedInput
+from schemas.intake import FactEnvelope
+from services.carriers.addresses import AgentLeg, CarrierAddresses
+from services.carriers.twilio_webhooks import ANSWERED, CARRIER, ENDED, Webhook
+from services.runtime.clock import Clock
+from services.runtime.facts import FactPublisher, fact
+from services.runtime.tenants import Tenants
+from services.webhooks.callers import Callers, has_account
+from services.webhooks.conversation import SOURCE, caller_ended
+from services.webhooks.edge import Rejected
+
+_BAD_REQUEST: Final = 400
+_UNAVAILABLE: Final = 503
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statuses:
+    """Turns statuses into facts."""
+
+    callers: Callers
+    tenants: Tenants
+    addresses: CarrierAddresses
+    publisher: FactPublisher
+    clock: Clock
+
+    async def take(self, webhook: Webhook, *, token: str) -> str:
+        """Publish what a status means and return the word under which it is counted. `token` marks an agent's leg.
+
+        Raises:
+            Rejected: 400 for a token that is not ours, 503 if the fact did not become durable.
+        """
+        envelope = self._of_agent(webhook, token) if token else self._of_caller(webhook)
+        if envelope is None:
+            return "ignored"
+        try:
+            await self.publisher.publish([envelope])
+        except BusUnavailable:
+            raise Rejected(_UNAVAILABLE, "unavailable") from None
+        return "published"
+
+    def _of_caller(self, webhook: Webhook) -> FactEnvelope | None:
+        tenant = self.callers.owner_of(webhook)
+        if webhook.call_status not in ENDED or tenant is None:
+            return None
+        return caller_ended(webhook, tenant, self.clock)
+
+    def _of_agent(self, webhook: Webhook, token: str) -> FactEnvelope | None:
+        leg = self._leg(webhook, token)
+        data: AgentLegAnswered | AgentLegEnded
+        if webhook.call_status == ANSWERED:
+            what, data = "agent_answered", AgentLegAnswered(contact_id=leg.contact, reservation_id=leg.reservation)
+        elif webhook.call_status in ENDED:
+            cause = ENDED[webhook.call_status]
+            what, data = (
+                "agent_ended",
+                AgentLegEnded(contact_id=leg.contact, reservation_id=leg.reservation, cause=cause),
+            )
+        else:
+            return None
+        now = self.clock.now()
+        return fact(
+            data,
+            id=ids.fact_id(CARRIER, webhook.account, webhook.call, what),
+            source=SOURCE,
+            subject=leg.contact,
+            cell=leg.cell,
+            tenant=leg.tenant,
+            time=min(webhook.at or now, now),
+        )
+
+    def _leg(self, webhook: Webhook, token: str) -> AgentLeg:
+        try:
+            leg = self.addresses.open_agent_status(token)
+        except MalformedInput:
+            raise Rejected(_BAD_REQUEST, "bad_token") from None
+        tenant = self.tenants.get(leg.tenant)
+        if tenant is not None and not has_account(tenant, webhook.account):
+            raise Rejected(_BAD_REQUEST, "bad_token")
+        return leg
