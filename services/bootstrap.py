@@ -171,7 +171,8 @@ async def _prepare_demo(parts: Parts) -> None:
     from services.demo import credentials  # noqa: PLC0415  only a demo knows the demo
 
     config = load_tenant(credentials.TENANT_FILE)
-    config = credentials.prepare(parts.settings.data_dir, config, base_url=parts.settings.public_url)
+    api_base = parts.settings.twilio_api_base
+    config = credentials.prepare(parts.settings.data_dir, config, base_url=parts.settings.public_url, api_base=api_base)
     await publish_tenant(parts.bus, config, parts.clock)
 
 

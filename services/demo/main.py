@@ -23,7 +23,7 @@ from services.demo.carrier_server import carrier_app, serving
 from services.demo.credentials import Credentials, load
 from services.demo.pace import RealPace
 
-RATE: Final = 10.0  # calls a minute
+RATE: Final = 12.0  # calls a minute
 READY_POLL_S: Final = 0.2
 SAY_CHARS_PER_S: Final = 40.0  # faster than people speak: a demo shall be lively
 MUSIC_S: Final = 20.0

@@ -192,7 +192,9 @@ async def running(data: Path, *, carrier=None, environ=None, names=("up", "--no-
 
 async def _apply(system, config):
     answer = await system.http.put(
-        f"/v1/tenants/{config.tenant}", content=config.model_dump_json(), headers=system.headers("admin", tenant=None)
+        f"/v1/tenants/{config.tenant}",
+        json=config.model_dump(mode="json"),
+        headers=system.headers("admin", tenant=None),
     )
     assert answer.status_code == 200, answer.text
 
@@ -201,9 +203,10 @@ async def _apply(system, config):
 async def _process(data, names, environ):
     env = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDOOR_")}
     env |= {"FRONTDOOR_DATA_DIR": str(data), "FRONTDOOR_PORT": "0", "FRONTDOOR_LOG_LEVEL": "warning"} | environ
-    process = await asyncio.create_subprocess_exec(
-        FRONTDOOR, *names, env=env, stdout=asyncio.subprocess.PIPE, stderr=(data / "stderr.log").open("ab")
-    )
+    with (data / "stderr.log").open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            FRONTDOOR, *names, env=env, stdout=asyncio.subprocess.PIPE, stderr=errors
+        )
     try:
         async with asyncio.timeout(READY_S):
             line = (await process.stdout.readline()).decode()

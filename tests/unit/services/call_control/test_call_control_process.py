@@ -1,0 +1,220 @@
+"""The whole process on a real embedded bus: follows, performs, commits, and goes on after a restart."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from schemas.decisions import Claim, Step
+from schemas.envelope import Envelope
+from schemas.errors import BusUnavailable
+from schemas.topics import DECISIONS, INTAKE, partition_of
+from services.call_control import process
+from services.call_control.worker import GROUP
+from services.runtime.bus import Message, Place
+from services.runtime.clock import ManualClock
+from services.runtime.codec import decode_fact, encode
+from services.runtime.crypto import UrlSeal, load_root_keys
+from services.runtime.embedded_bus import EmbeddedBus
+from services.runtime.limits import Limits
+from services.runtime.secrets_store import Secrets
+from services.runtime.telemetry import Metrics
+from services.runtime.tenants import Tenants
+from tests.carrier_cases import CALL, NOW, PUBLIC, SECRET, tenant
+
+PARTITIONS = 2
+POOL = partition_of("pool", PARTITIONS)
+
+
+@pytest.fixture
+async def bus(tmp_path):
+    async with EmbeddedBus(tmp_path / "bus.db", PARTITIONS) as bus:
+        yield bus
+
+
+class Router:
+    """Appends steps as a router does."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self._epoch = None
+        self._seq = 0
+
+    async def decide(self, *decided, at=NOW):
+        if self._epoch is None:
+            self._epoch = await self._append(Claim(owner="test", versions={}), at)
+        self._seq += 1
+        await self._append(
+            Step(epoch=self._epoch, seq=self._seq, cell="pool", cause=-1, decided_at=at, decisions=decided), at
+        )
+
+    async def _append(self, data, at):
+        envelope = Envelope[Claim | Step].around(
+            data, id=f"d-{self._seq}", source="/routing/0", subject="pool", cell="pool", time=at
+        )
+        (offset,) = await self._bus.publish(DECISIONS.name, POOL, [Message(encode(envelope), key="pool")])
+        return offset
+
+
+@pytest.fixture
+def build(bus, world, tmp_path):
+    tenants = Tenants()
+    tenants.apply(tenant())
+
+    def make(clock=None, bus_=None, **limits):
+        async def pause(_):
+            await asyncio.sleep(0)
+
+        return process.build(
+            bus=bus_ or bus,
+            clock=clock or ManualClock(),
+            tenants=tenants,
+            secrets=Secrets(tmp_path, environ={"FRONTDOOR_SECRET_TWILIO": SECRET}),
+            seal=UrlSeal(load_root_keys(tmp_path)),
+            limits=Limits(**limits),
+            metrics=Metrics(),
+            public_url=PUBLIC,
+            twilio_api_base="https://api.example",
+            transport=world.twilio,
+            pause=pause,
+        )
+
+    return make
+
+
+async def facts_until(bus, count):
+    found = []
+    async with bus.read({Place(INTAKE.name, POOL): 0}) as reader:
+        while len(found) < count:
+            found += [decode_fact(record.value) for record in await reader.fetch()]
+    return found
+
+
+async def committed(bus):
+    """Return the offsets that a new member of the group would get first."""
+    async with bus.join(GROUP, [DECISIONS.name]) as reader:
+        return [record.offset for record in await reader.fetch(wait_s=0.1)]
+
+
+async def test_an_agent_is_dialled_and_the_caller_moved(bus, build, world, words, running):
+    router = Router(bus)
+    async with running(build()):
+        await router.decide(words.queued(), words.reserved())
+        await router.decide(words.connecting())
+        await router.decide(words.joining())
+        (fact,) = await facts_until(bus, 1)
+    assert fact.type == "leg.caller_joined"
+    assert [path for method, path, _ in world.twilio.requests if method == "POST"] == [
+        f"/Conferences/{words.contact}/Participants.json", f"/Calls/{CALL}.json",
+    ]  # fmt: skip
+    assert await committed(bus) == []
+
+
+async def test_what_was_not_done_before_a_restart_is_done_after_it(bus, build, world, words, running):
+    router = Router(bus)
+    begun = asyncio.Event()
+
+    async def stuck(*_):
+        begun.set()
+        await asyncio.Event().wait()
+
+    world.twilio.hook = stuck
+    first = build()
+    tasks = [asyncio.ensure_future(loop()) for loop in first.loops]
+    await router.decide(words.connecting())
+    await begun.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await first.finish()
+    world.twilio.hook = None
+    async with running(build()):
+        await router.decide(words.joining())
+        await facts_until(bus, 1)
+    assert len(world.twilio.posts("Participants")) == 1
+
+
+async def test_after_a_pause_nothing_is_done_for_what_has_ended_since(bus, build, world, words, running):
+    router = Router(bus)
+    await router.decide(words.queued())
+    await router.decide(words.connecting(within_s=1000))
+    await router.decide(words.rescinded(), words.released())
+    clock = ManualClock(NOW + timedelta(seconds=60))
+    async with running(build(clock)):
+        await router.decide(words.connecting("r-2", fence=2, within_s=1000))
+        await router.decide(words.joining("r-2", fence=2))
+        await facts_until(bus, 1)
+    assert [form["Label"] for form in world.twilio.posts("Participants")] == ["r-2"]
+
+
+async def test_one_callers_slow_carrier_does_not_hold_up_another(bus, build, world, words, running):
+    router = Router(bus)
+    door = asyncio.Event()
+
+    async def slow(_, path):
+        if "slow" in path:
+            await door.wait()
+
+    world.twilio.hook = slow
+    world.twilio.join("CA-x", "r-slow", "slow")
+    async with running(build()):
+        await router.decide(words.joining("r-slow", contact="slow"))
+        await router.decide(words.connecting())
+        await router.decide(words.joining())
+        (fact,) = await facts_until(bus, 1)
+        assert fact.data.contact_id == words.contact
+        door.set()
+        await facts_until(bus, 2)
+
+
+async def test_a_caller_who_left_while_we_were_away_is_found(bus, build, world, words, running):
+    await Router(bus).decide(words.queued(), words.reserved())
+    world.twilio.calls.clear()
+    async with running(build()):
+        (fact,) = await facts_until(bus, 1)
+    assert (fact.type, fact.data.contact_id) == ("leg.caller_ended", words.contact)
+
+
+async def test_steps_of_a_superseded_router_are_not_performed(bus, build, world, words, running):
+    old, new = Router(bus), Router(bus)
+    await old.decide(words.queued())
+    await new.decide(words.queued())
+    async with running(build()):
+        await old.decide(words.connecting("r-old"))
+        await new.decide(words.connecting("r-new"))
+        await new.decide(words.joining("r-new"))
+        await facts_until(bus, 1)
+    assert [form["Label"] for form in world.twilio.posts("Participants")] == ["r-new"]
+
+
+async def test_it_is_ready_when_it_has_read_the_log(bus, build, running):
+    call_control = build()
+    assert call_control.not_ready() is not None
+    async with running(call_control):
+        while call_control.not_ready() is not None:
+            await asyncio.sleep(0)
+
+
+class Flaky:
+    """A bus that is unavailable for the first calls."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self.failures = 3
+
+    def __getattr__(self, name):
+        return getattr(self._bus, name)
+
+    async def bounds(self, where):
+        if self.failures:
+            self.failures -= 1
+            raise BusUnavailable("not yet")
+        return await self._bus.bounds(where)
+
+
+async def test_a_bus_that_is_not_there_yet_is_waited_for(bus, build, words, running):
+    router = Router(bus)
+    async with running(build(bus_=Flaky(bus))):
+        await router.decide(words.connecting())
+        await router.decide(words.joining())
+        await facts_until(bus, 1)
