@@ -10,6 +10,8 @@ DATA ?=
 DEMO ?= 1
 SHARE ?= 2
 TESTS ?=
+SEED ?=
+SEEDS ?= 200
 BIN := .venv/bin
 
 help: ## print this
@@ -37,6 +39,9 @@ imports: .setup-dev ## imports run one way
 integration: .setup-dev ## tests that need a real Kafka, PostgreSQL or Chromium
 	@$(BIN)/python -m pytest tests/contract tests/integration tests/browser
 
+simulate: .setup-dev ## bad mornings from seeds, audited (SEED=n for one, SEEDS=200 for many)
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--start $(SEED) --seeds 1,--seeds $(SEEDS))
+
 bench: .setup-dev ## measure, each figure beside its floor
 	@$(BIN)/python -m tests.bench
 
@@ -51,4 +56,4 @@ clean: ## remove what was built; keeps the data directory
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or later, or set PYTHON=/path/to/python3." >&2; exit 1; }
 	@"$(PYTHON)" deploy/setup.py $*
 
-.PHONY: help run test check style types imports integration bench coverage clean .setup-run .setup-dev
+.PHONY: help run test check style types imports integration simulate bench coverage clean .setup-run .setup-dev

@@ -197,4 +197,5 @@ _EFFECTS: Final[Mapping[str, Callable[[CellState, Any, datetime], None]]] = {
     "agent.changed": _announced,
     "config.adopted": _nothing,
     "fact.rejected": _nothing,
+    "unrecognised": _nothing,
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from schemas.decisions import AgentChanged
 from schemas.envelope import Sealed
@@ -19,6 +20,8 @@ from schemas.routing import (
     Urgency,
     UrgencyWord,
 )
+
+WAITING: Final = frozenset({ItemState.QUEUED, ItemState.RESERVED, ItemState.CONNECTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Contact:
     requests: int = 0  # how often they asked for a person
     items: int = 0  # how many work items that has made; the next request makes another
     item_id: ItemId | None = None  # the live one
+    turn: int = -1  # the latest of the dialog
     silent_after: datetime | None = None  # the dialog is lost if nothing is heard until then
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from router import contact_state, eligibility, reservation_state
-from router.entities import AgentRecord, Contact, Reservation
+from router.entities import WAITING, AgentRecord, Contact, Reservation
 from router.state import CellState, engaged
 from schemas import agents as agent_facts
 from schemas import contacts as contact_facts
@@ -51,7 +51,8 @@ def _fold_contact(state: CellState, envelope: FactEnvelope, handler: "ContactFol
             raise Defect(f"{data.type} names no tenant")
         contact = Contact(data.contact_id, envelope.tenant)
     handler(state, contact, data, envelope.time)
-    state.contact_facts.setdefault(data.contact_id, set()).add(envelope.id)
+    if data.contact_id in state.contacts:  # a leg of who is unknown, or over long ago, leaves no trace
+        state.contact_facts.setdefault(data.contact_id, set()).add(envelope.id)
     return True
 
 
@@ -77,11 +78,15 @@ def _turned(state: CellState, contact: Contact, data: contact_facts.DialogTurned
     contact = _moved(contact, data)
     if contact.state is ContactState.IN_DIALOG:
         contact = replace(
-            contact,
-            intent=data.intent or contact.intent,
-            urgency=contact.urgency if data.urgency is None else min(contact.urgency, data.urgency),
-            silent_after=at + timedelta(seconds=data.answer_by_s),
+            contact, urgency=contact.urgency if data.urgency is None else min(contact.urgency, data.urgency)
         )
+        if data.turn >= contact.turn:  # an earlier turn that comes late knows nothing of how things stand
+            contact = replace(
+                contact,
+                turn=data.turn,
+                intent=data.intent or contact.intent,
+                silent_after=at + timedelta(seconds=data.answer_by_s),
+            )
     state.put_contact(contact)
 
 
@@ -105,9 +110,8 @@ def _handed_off(state: CellState, contact: Contact, data: contact_facts.HandedOf
         sealed=data.sealed or contact.sealed,
         handed_off_at=contact.handed_off_at or at,
         requests=contact.requests + (first or (data.returning and speaking and contact.requests == contact.items)),
-        silent_after=None,
     )
-    state.put_contact(contact)
+    state.put_contact(_awaited(state, contact))
 
 
 def _urgency_raised(state: CellState, contact: Contact, data: contact_facts.UrgencyRaised, at: datetime) -> None:
@@ -121,9 +125,15 @@ def _urgency_raised(state: CellState, contact: Contact, data: contact_facts.Urge
         sealed=data.sealed or contact.sealed,
         handed_off_at=contact.handed_off_at or at,
         requests=max(contact.requests, 1),
-        silent_after=None,
     )
-    state.put_contact(contact)
+    state.put_contact(_awaited(state, contact))
+
+
+def _awaited(state: CellState, contact: Contact) -> Contact:
+    """Stop looking for silence where a person is on the way; who lost theirs is sought, whatever comes late."""
+    item = state.items.get(contact.item_id) if contact.item_id else None
+    on_the_way = contact.requests > contact.items or (item is not None and item.state in WAITING)
+    return replace(contact, silent_after=None) if on_the_way else contact
 
 
 def _caller_ended(state: CellState, contact: Contact, data: contact_facts.CallerLegEnded, _at: datetime) -> None:
@@ -274,6 +284,9 @@ def _adopt(state: CellState, data: ConfigApplied) -> bool:
     document = data.document.model_copy(update={"version": data.version})
     listed = {agent.agent_id: agent for agent in document.agents}
     state.tenants[data.tenant] = document
+    for contact in state.contacts.values():
+        if contact.tenant == data.tenant and contact.requests > contact.items:
+            state.touched_contacts[contact.contact_id] = None  # they asked before the document was known
     for agent_id, entry in listed.items():
         agent = state.agents.get(agent_id) or AgentRecord(agent_id, data.tenant, entry.endpoint, entry.skills)
         put_agent(state, replace(agent, tenant=data.tenant, endpoint=entry.endpoint, skills=entry.skills, listed=True))

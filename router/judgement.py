@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from router import eligibility
-from router.entities import AgentRecord, Contact, Item, Reservation
+from router.entities import WAITING, AgentRecord, Contact, Item, Reservation
 from router.matching import Match
 from router.state import CellState, engaged
 from schemas import decisions as made
@@ -41,20 +41,17 @@ def judge_contact(state: CellState, name: ContactId, now: datetime) -> Iterator[
     if contact is not None and contact.leg_gone:
         yield from _caller_gone(state, contact, item, now)
     elif contact is not None and contact.state is ContactState.HANDED_OFF:
-        if contact.requests > contact.items:
+        if contact.requests > contact.items and contact.tenant in state.tenants:
             if item is not None and item.state is ItemState.CONNECTED:
                 yield _wrap(state, item, now)
             yield _queue(state, contact, now)
-        elif item is not None and contact.urgency < item.urgency and item.state in _WAITING:
+        elif item is not None and contact.urgency < item.urgency and item.state in WAITING:
             yield from _raise_urgency(state, contact, item)
     item = _live_item(state, name)
     if item is not None and item.reservation_id is not None:
         yield from _judge_reservation(state, item, state.reservations[item.reservation_id], now)
     for other in _wrapping_items(state, name):
         yield from _wrapped(state, other)
-
-
-_WAITING: Final = frozenset({ItemState.QUEUED, ItemState.RESERVED, ItemState.CONNECTING})
 
 
 def _live_item(state: CellState, name: ContactId) -> Item | None:
@@ -71,7 +68,7 @@ def _caller_gone(state: CellState, contact: Contact, item: Item | None, now: dat
     reason = EndReason.SELF_SERVED if contact.self_served else EndReason.ABANDONED_IN_DIALOG
     if contact.state is ContactState.HANDED_OFF:
         reason = EndReason.COMPLETED if contact.spoken_to else EndReason.ABANDONED_WAITING
-    if item is not None and item.state in _WAITING:
+    if item is not None and item.state in WAITING:
         reason = _ABANDONED[item.state] if not contact.spoken_to else reason
         yield from _abandon(state, contact, item)
     elif item is not None and item.state is ItemState.CONNECTED:
@@ -182,9 +179,7 @@ def reserve(
 def _judge_reservation(
     state: CellState, item: Item, reservation: Reservation, now: datetime
 ) -> Iterator[made.Decision]:
-    contact = state.contacts.get(item.contact_id)
-    if contact is None:
-        return
+    contact = state.contacts[item.contact_id]
     if item.state is ItemState.RESERVED:
         yield from _judge_answer(state, contact, item, reservation, now)
     elif item.state is ItemState.CONNECTING:

@@ -6,13 +6,13 @@ folded the same facts before the same decisions as the one that lived through it
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from router.engine import ENGINE_VERSION, Engine
 from router.ownership import Lineage, Ownership, Role
-from schemas.decisions import Claim, DecisionRecord, FactRejected, Step
+from schemas.decisions import Claim, Decision, DecisionRecord, FactRejected, Step
 from schemas.errors import Defect
 from schemas.ids import CellId
 from schemas.intake import FactEnvelope
@@ -30,14 +30,17 @@ class Partition:
         self.engines: dict[CellId, Engine] = {}
         self._intake_next = intake_next
         self._causes: dict[CellId, int] = {}
+        self._recorded: dict[CellId, int] = {}  # as `_causes`, and said so by a step
         self._line: dict[CellId, deque[tuple[int, FactEnvelope]]] = {}
         self._steps: deque[Step] = deque()
         self._leading = False
+        self.spent = False
+        """What is folded is no prefix of the log that counts: drop this object and restore another."""
 
     @property
     def owning(self) -> bool:
         """Tell whether this process may decide: its claim stands, and all that counts before it is folded."""
-        return self._leading and self.ownership.role is Role.OWNING
+        return self._leading and self.ownership.role is Role.OWNING and not self.spent
 
     def claim(self) -> Claim:
         """Return the claim to append to `decisions`."""
@@ -64,8 +67,14 @@ class Partition:
 
     def _advance(self) -> list[FactRejected]:
         """Fold as far as both logs allow: a step once every fact before it was read; the rest once we own."""
-        while self._steps and self._steps[0].cause < self._intake_next:
+        if self._leading and self.ownership.role is Role.FOLLOWING:
+            self.spent = True  # superseded or in doubt: decisions that do not count may be in the state
+        while self._steps and self._steps[0].cause < self._intake_next and not self.spent:
             self._follow(self._steps.popleft())
+        if self.spent:
+            self._steps.clear()
+            self._line.clear()
+            return []
         if self.ownership.role is not Role.OWNING or self._steps:
             self._leading = False
             return []
@@ -77,6 +86,9 @@ class Partition:
 
     def _follow(self, step: Step) -> None:
         """Fold a step that another owner recorded, after the facts that it came after."""
+        if step.cause < self._causes.get(step.cell, NOTHING_FOLDED):
+            self.spent = True  # its owner did not know a fact that we have folded, since we once owned
+            return
         skipped = {decision.offset for decision in step.decisions if isinstance(decision, FactRejected)}
         line = self._line.get(step.cell, deque())
         engine = self._engine(step.cell)
@@ -84,7 +96,7 @@ class Partition:
             offset, envelope = line.popleft()
             if offset not in skipped:
                 engine.apply(envelope)
-        self._causes[step.cell] = max(step.cause, self._causes.get(step.cell, NOTHING_FOLDED))
+        self._causes[step.cell] = self._recorded[step.cell] = step.cause
         engine.apply(step)
 
     def _fold_line(self) -> list[FactRejected]:
@@ -131,16 +143,25 @@ class Partition:
         for cell in sorted(self.engines):
             engine = self.engines[cell]
             while self.owning and (decisions := engine.decide(now)):
-                epoch, seq = self.ownership.number()
                 assert engine.state.decided_at is not None, "an engine that decided knows when"
-                yield Step(
-                    epoch=epoch,
-                    seq=seq,
-                    cell=cell,
-                    cause=self._causes.get(cell, NOTHING_FOLDED),
-                    decided_at=engine.state.decided_at,
-                    decisions=tuple(decisions),
-                )
+                yield self._step(cell, engine.state.decided_at, decisions)
+
+    def close(self, now: datetime) -> Iterator[Step]:
+        """Yield empty steps that say how far cells have folded `intake`, where no step has said it yet.
+
+        For an owner whose `decide` has just yielded nothing, before a snapshot; each is to be appended, in order.
+        """
+        for cell in sorted(self.engines):
+            if self.owning and self._causes.get(cell) != self._recorded.get(cell):
+                step = self._step(cell, max(now, self.engines[cell].state.decided_at or now), ())
+                self.engines[cell].apply(step)
+                yield step
+
+    def _step(self, cell: CellId, at: datetime, decisions: Sequence[Decision]) -> Step:
+        epoch, seq = self.ownership.number()
+        cause = self._causes.get(cell, NOTHING_FOLDED)
+        self._recorded[cell] = cause
+        return Step(epoch=epoch, seq=seq, cell=cell, cause=cause, decided_at=at, decisions=tuple(decisions))
 
     def next_deadline(self) -> datetime | None:
         """Return the nearest deadline of any cell."""
@@ -154,8 +175,17 @@ class Partition:
 
     # ---- snapshots
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether valid steps, read back, speak for all that is folded: only then is the state a prefix.
+
+        Facts that were folded since the last step may come to stand after a step of another owner, who claimed
+        without knowing them.
+        """
+        return self.ownership.read_back and self._causes == self._recorded
+
     def image(self) -> dict[str, Any]:
-        """Return the folded state of all cells; only when `ownership.read_back` says that all of it is on the log."""
+        """Return the folded state of all cells; a snapshot only if `closed`, see `close`."""
         return {
             "causes": dict(self._causes),
             "cells": {cell: engine.image() for cell, engine in self.engines.items()},
@@ -167,4 +197,5 @@ class Partition:
         partition = cls(name, lineage=lineage, intake_next=intake_next)
         partition.engines = {CellId(cell): Engine.restore(state) for cell, state in image["cells"].items()}
         partition._causes = {CellId(cell): cause for cell, cause in image["causes"].items()}
+        partition._recorded = dict(partition._causes)
         return partition

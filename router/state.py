@@ -175,6 +175,8 @@ class CellState:
             del self._scheduled[kind, name]
             deadline = self._deadline(kind, name)
             if deadline is not None and deadline <= now:
+                if kind == "item":
+                    self._schedule(kind, name, self._next_exclusion(ItemId(name), now))
                 return kind, name
             self._schedule(kind, name, deadline)
         return None
@@ -189,10 +191,14 @@ class CellState:
         if kind == "agent":
             agent = self.agents.get(AgentId(name))
             return agent.reachable_until if agent else None
-        item = self.items.get(ItemId(name))
+        return self._next_exclusion(ItemId(name))
+
+    def _next_exclusion(self, name: ItemId, now: datetime | None = None) -> datetime | None:
+        """Return when the next of a waiting item's exclusions ends, of those that end after `now`."""
+        item = self.items.get(name)
         if item is None or item.state is not ItemState.QUEUED:
             return None
-        return min((until for _, until in item.excluded), default=None)
+        return min((until for _, until in item.excluded if now is None or until > now), default=None)
 
     def _schedule(self, kind: str, name: str, deadline: datetime | None) -> None:
         """Keep one timer an entity, the nearest; one that was put off is found out when it comes."""

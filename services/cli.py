@@ -164,7 +164,7 @@ def _config_apply(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    explanation = _ask(args, "GET", f"/v1/contacts/{args.contact_id}/explanation", role="supervisor")
+    explanation = _ask(args, "GET", f"/v1/contacts/{args.contact_id}/explanation", role="auditor")
     print(json.dumps(explanation, indent=1, ensure_ascii=False) if args.json else render(explanation))
     return 0
 

@@ -96,7 +96,10 @@ class RoutingWorker:
         """After the end of `run`: write a snapshot of each partition that went on since its last, for a quick start."""
         for seat in self._seats.values():
             await self._read_back(seat)
-            if seat.partition.ownership.read_back and seat.decisions_next > seat.snapshot_at:
+            if seat.partition.owning and not seat.partition.closed:
+                await self._close(seat, self._clock.now())
+                await self._read_back(seat)
+            if seat.partition.closed and seat.decisions_next > seat.snapshot_at:
                 await self._snapshot(seat)
 
     async def _read_back(self, seat: Seat) -> None:
@@ -209,10 +212,10 @@ class RoutingWorker:
         was_owning = seat.partition.owning
         for rejected in seat.partition.record(record.offset, data):
             await self._bury_rejected(rejected, b"", None)
-        if was_owning and not seat.partition.owning:
+        if seat.partition.spent:
             # Decisions that did not count may be in the state: forget it. Superseded, another decides; else claim anew.
             seat.in_doubt = True
-            seat.superseded = isinstance(data, Claim)
+            seat.superseded = was_owning and isinstance(data, Claim)
         if seat.partition.owning != was_owning:
             self._metrics.set(OWNED, float(seat.partition.owning), partition=str(seat.number))
             state = "owned" if seat.partition.owning else "lost"
@@ -256,12 +259,23 @@ class RoutingWorker:
         seat.in_doubt = True
 
     async def _keep_house(self, seat: Seat, now: datetime) -> None:
-        if not seat.partition.ownership.read_back:
+        """Write a snapshot or claim anew when it is time, at a moment when the log speaks for all that is folded."""
+        wants_snapshot = seat.decisions_next - seat.snapshot_at >= SNAPSHOT_EVERY
+        wants_claim = now - seat.claimed_at > CLAIM_AGAIN_AFTER
+        if not (wants_snapshot or wants_claim) or not seat.partition.ownership.read_back:
             return
-        if seat.decisions_next - seat.snapshot_at >= SNAPSHOT_EVERY:
+        if not seat.partition.closed:
+            await self._close(seat, now)  # read back in the next turn
+        elif wants_snapshot:
             await self._snapshot(seat)
-        if now - seat.claimed_at > CLAIM_AGAIN_AFTER:
+        else:
             await self._claim(seat)
+
+    async def _close(self, seat: Seat, now: datetime) -> None:
+        try:
+            await self._append(seat, list(seat.partition.close(now)))
+        except BusUnavailable:
+            self._doubt(seat)
 
     async def _snapshot(self, seat: Seat) -> None:
         lineage = seat.partition.ownership.lineage

@@ -17,6 +17,8 @@ class Limits:
     webhook_body_bytes_max: int = 64 * 1024  # beyond: 413
     session_chars_max: int = 1500  # of a sealed dialog session, which has to fit into a carrier's URL
     webhook_answer_s: float = 2.0  # the caller hears a safe instruction at the latest by then
+    status_attempts_max: int = 4  # nobody listens meanwhile, and carriers do not send a refused status again
+    status_pause_s: float = 0.25  # between these; all of them fit into the 15 s that a carrier waits
 
     # At the desktop's side.
     frame_bytes_max: int = 16 * 1024  # beyond: the socket is closed

@@ -62,7 +62,9 @@ def build(
         clock=clock,
         limits=limits,
     )
-    statuses = Statuses(callers=callers, tenants=tenants, addresses=addresses, publisher=publisher, clock=clock)
+    statuses = Statuses(
+        callers=callers, tenants=tenants, addresses=addresses, publisher=publisher, clock=clock, limits=limits
+    )
     edge = Edge(Accounts(tenants, secrets, clock), public_url, limits)
     return Process(name="webhooks", routes=(_routes(edge, conversation, statuses, _Counted(clock, metrics)),))
 

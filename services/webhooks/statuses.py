@@ -1,9 +1,12 @@
 """What becomes of legs, as the carrier tells in status webhooks: facts, and nothing else.
 
-A status that did not become durable is refused, so that a carrier that retries does; one that is lost all the same is
-found by call control, which lists the calls.
+A carrier may not send a status twice, so publishing one is tried longer than a caller could wait. One that did not
+become durable is refused, so that a carrier that retries does; what is lost all the same is found by call control,
+which lists the calls.
 """
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +18,7 @@ from services.carriers.addresses import AgentLeg, CarrierAddresses
 from services.carriers.twilio_webhooks import ANSWERED, CARRIER, ENDED, Webhook
 from services.runtime.clock import Clock
 from services.runtime.facts import FactPublisher, fact
+from services.runtime.limits import Limits
 from services.runtime.tenants import Tenants
 from services.webhooks.callers import Callers, has_account
 from services.webhooks.conversation import SOURCE, caller_ended
@@ -33,6 +37,7 @@ class Statuses:
     addresses: CarrierAddresses
     publisher: FactPublisher
     clock: Clock
+    limits: Limits
 
     async def take(self, webhook: Webhook, *, token: str) -> str:
         """Publish what a status means and return the word under which it is counted. `token` marks an agent's leg.
@@ -43,11 +48,13 @@ class Statuses:
         envelope = self._of_agent(webhook, token) if token else self._of_caller(webhook)
         if envelope is None:
             return "ignored"
-        try:
-            await self.publisher.publish([envelope])
-        except BusUnavailable:
-            raise Rejected(_UNAVAILABLE, "unavailable") from None
-        return "published"
+        for attempt in range(self.limits.status_attempts_max):
+            if attempt:
+                await asyncio.sleep(self.limits.status_pause_s)
+            with suppress(BusUnavailable):
+                await self.publisher.publish([envelope])
+                return "published"
+        raise Rejected(_UNAVAILABLE, "unavailable")
 
     def _of_caller(self, webhook: Webhook) -> FactEnvelope | None:
         tenant = self.callers.owner_of(webhook)

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from schemas.ids import contact_id
 from services.demo.signature import sign
-from tests.integration.system import FRONTDOOR, NUMBER, running
+from tests.integration.system import FRONTDOOR, NUMBER, PATIENCE_S, running
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
 REFILLS = "agent-finn"  # the first to be asked for a refill
@@ -36,8 +36,11 @@ async def system(data):
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def tidy(system):
-    """Leave no call behind, and no fault."""
+    """Leave no call behind, no agent and no fault."""
     yield
+    for agent in system.agents:
+        await agent.leave()
+    system.agents.clear()
     faults = system.carrier.faults
     faults.rest_status = None
     faults.rest_delay_s = faults.status_delay_s = 0.0
@@ -52,7 +55,15 @@ async def tidy(system):
 
 async def waits(phone):
     """Wait until the caller hears the hold music: the dialog has handed them over."""
-    await phone.wait_for(lambda: any(event.type == "music" for event in phone.events))
+    async with asyncio.timeout(PATIENCE_S):
+        await phone.wait_for(lambda: any(event.type == "music" for event in phone.events))
+
+
+async def connected(phone, agent):
+    """Wait until both sides know that they talk; who hangs up a moment earlier has abandoned the call."""
+    async with asyncio.timeout(PATIENCE_S):
+        await phone.wait_until("connected")
+    await agent.expect("call.updated", state="connected")
 
 
 def endpoint(agent):
@@ -68,14 +79,12 @@ async def test_a_call_is_heard_offered_accepted_connected_wrapped_up_and_complet
     assert "911" in phone.heard[0]
     await agent.accept(offer)
     await agent.expect("call.updated", state="connecting")
-    await phone.wait_until("connected")
-    await agent.expect("call.updated", state="connected")
+    await connected(phone, agent)
     await phone.hang_up()
     await agent.finish(offer)
     await agent.state("idle", "available")
     contact = await system.contact(offer["contact_id"], lambda contact: contact["state"] == "ended")
     assert contact["end_reason"] == "completed"
-    await agent.leave()
 
 
 async def test_a_digit_of_the_menu_does_what_the_words_do(system):
@@ -88,8 +97,6 @@ async def test_a_digit_of_the_menu_does_what_the_words_do(system):
     assert offer["intent"] == "agent.request"
     await phone.hang_up()
     await other.expect("offer.withdrawn", reason="caller_hung_up")
-    await agent.leave()
-    await other.leave()
 
 
 async def test_opening_hours_are_told_without_an_agent(system):
@@ -121,7 +128,6 @@ async def test_chest_pain_goes_to_a_nurse_first_whenever_it_is_said(system, wher
     offer = await nurse.offer()
     assert (offer["urgency"], offer["queue"]) == ("emergent", "nurse_triage")
     await phone.hang_up()
-    await nurse.leave()
 
 
 async def test_a_rejected_offer_goes_to_the_next_agent(system):
@@ -135,8 +141,6 @@ async def test_a_rejected_offer_goes_to_the_next_agent(system):
     assert again["item_id"] == offer["item_id"]
     assert again["queued_at"] == offer["queued_at"]
     await phone.hang_up()
-    await first.leave()
-    await second.leave()
 
 
 async def test_a_lapsed_offer_goes_to_the_next_and_the_agent_is_taken_off(system):
@@ -148,8 +152,6 @@ async def test_a_lapsed_offer_goes_to_the_next_and_the_agent_is_taken_off(system
     assert (await first.state("idle", "break"))["status_reason"] == "ring_no_answer"
     assert (await second.offer())["item_id"] == offer["item_id"]
     await phone.hang_up()
-    await first.leave()
-    await second.leave()
 
 
 async def test_a_caller_who_hangs_up_while_waiting_is_abandoned(system):
@@ -171,7 +173,6 @@ async def test_a_caller_who_hangs_up_while_offered_frees_the_agent(system):
     await agent.state("idle", "available")
     contact = await system.contact(offer["contact_id"], lambda contact: contact["state"] == "ended")
     assert contact["end_reason"] == "abandoned_offered"
-    await agent.leave()
 
 
 async def test_a_caller_who_hangs_up_while_connecting_frees_the_agent_and_their_phone(system):
@@ -188,7 +189,6 @@ async def test_a_caller_who_hangs_up_while_connecting_frees_the_agent_and_their_
     for leg in ringing:
         await leg.phone.wait_until("ended")
     system.carrier.behave(endpoint(agent), "answer")
-    await agent.leave()
 
 
 async def test_a_desktop_that_dies_while_offered_loses_the_offer_to_the_next(system):
@@ -200,8 +200,7 @@ async def test_a_desktop_that_dies_while_offered_loses_the_offer_to_the_next(sys
     again = await second.offer()
     assert again["item_id"] == offer["item_id"]
     await phone.hang_up()
-    await second.leave()
-    await (await system.agent(REFILLS, available=False)).leave()
+    await system.agent(REFILLS, available=False)  # to sign them out at the end
 
 
 async def test_a_desktop_that_comes_back_resumes_with_its_offer(system):
@@ -214,10 +213,9 @@ async def test_a_desktop_that_comes_back_resumes_with_its_offer(system):
     back = await system.agent(REFILLS, available=False, resume={"session": first.session, "seq": seq})
     await back.expect("resumed")
     await back.accept(offer)
-    await phone.wait_until("connected")
+    await connected(phone, back)
     await phone.hang_up()
     await back.finish(offer)
-    await back.leave()
 
 
 @pytest.mark.parametrize("outcome", ["busy", "failed"])
@@ -229,12 +227,10 @@ async def test_an_agents_phone_that_fails_sends_the_caller_to_the_next(system, o
     await first.accept(await first.offer())
     offer = await second.offer()
     await second.accept(offer)
-    await phone.wait_until("connected")
+    await connected(phone, second)
     await phone.hang_up()
     await second.finish(offer)
     system.carrier.behave(endpoint(first), "answer")
-    await first.leave()
-    await second.leave()
 
 
 async def test_a_carrier_that_refuses_keeps_the_callers_place(system):
@@ -248,10 +244,9 @@ async def test_a_carrier_that_refuses_keeps_the_callers_place(system):
     assert again["queued_at"] == offer["queued_at"]
     system.carrier.faults.rest_status = None
     await agent.accept(again)
-    await phone.wait_until("connected")
+    await connected(phone, agent)
     await phone.hang_up()
     await agent.finish(again)
-    await agent.leave()
 
 
 async def test_a_carrier_that_is_slow_connects_late(system):
@@ -260,10 +255,9 @@ async def test_a_carrier_that_is_slow_connects_late(system):
     phone = await system.waiting_call()
     offer = await agent.offer()
     await agent.accept(offer)
-    await phone.wait_until("connected")
+    await connected(phone, agent)
     await phone.hang_up()
     await agent.finish(offer)
-    await agent.leave()
 
 
 async def test_a_carriers_lost_answer_does_not_ring_the_agent_twice(system):
@@ -274,11 +268,10 @@ async def test_a_carriers_lost_answer_does_not_ring_the_agent_twice(system):
     offer = await agent.offer()
     legs = sum(leg.called == endpoint(agent) for leg in system.carrier.legs())
     await agent.accept(offer)
-    await phone.wait_until("connected")
+    await connected(phone, agent)
     assert sum(leg.called == endpoint(agent) for leg in system.carrier.legs()) == legs + 1
     await phone.hang_up()
     await agent.finish(offer)
-    await agent.leave()
 
 
 async def test_the_agent_hangs_up(system):
@@ -290,7 +283,6 @@ async def test_the_agent_hangs_up(system):
     await agent.send("call.hang_up", contact_id=offer["contact_id"])
     await phone.wait_until("ended")
     await agent.finish(offer)
-    await agent.leave()
 
 
 async def test_an_agent_whose_phone_breaks_loses_the_caller_to_the_next_who_is_told_sorry(system):
@@ -298,7 +290,7 @@ async def test_an_agent_whose_phone_breaks_loses_the_caller_to_the_next_who_is_t
     phone = await system.waiting_call()
     offer = await first.offer()
     await first.accept(offer)
-    await phone.wait_until("connected")
+    await connected(phone, first)
     second = await system.agent(OTHER_REFILLS)
     system.carrier.hang_up_endpoint(endpoint(first))
     again = await second.offer()
@@ -306,8 +298,6 @@ async def test_an_agent_whose_phone_breaks_loses_the_caller_to_the_next_who_is_t
     assert phone.state != "ended"
     await phone.hang_up()
     await first.finish(offer)
-    await first.leave()
-    await second.leave()
 
 
 async def test_webhooks_five_times_have_one_effect(system):
@@ -316,19 +306,20 @@ async def test_webhooks_five_times_have_one_effect(system):
     phone = await system.waiting_call()
     offer = await agent.offer()
     await agent.accept(offer)
-    await phone.wait_until("connected")
+    await connected(phone, agent)
     await phone.hang_up()
     await agent.finish(offer)
+    await system.contact(offer["contact_id"], lambda contact: contact["state"] == "ended")
     explanation = await system.get(f"/v1/contacts/{offer['contact_id']}/explanation")
     kinds = [event["type"] for event in explanation["events"] if event["kind"] == "decision"]
     assert kinds.count("item.queued") == kinds.count("agent.reserved") == kinds.count("contact.ended") == 1
-    await agent.leave()
 
 
 # ---- explanation
 
 
 async def test_every_decision_is_explained(system):
+    await system.agent("agent-gia")  # free too, and without the skill
     agent = await system.agent(REFILLS)
     phone = await system.waiting_call()
     offer = await agent.offer()
@@ -341,7 +332,6 @@ async def test_every_decision_is_explained(system):
     assert "lacks:refills" in told.stdout
     as_json = await asyncio.to_thread(subprocess.run, [*explain, "--json"], capture_output=True, text=True, check=True)
     assert json.loads(as_json.stdout)["contact_id"] == offer["contact_id"]
-    await agent.leave()
 
 
 # ---- bad webhooks
@@ -362,7 +352,7 @@ def form(**changes):
 
 async def post(system, path, fields, **headers):
     url = f"{system.base}/v1/carriers/twilio/{path}"
-    signature = {"X-Twilio-Signature": sign(system.carrier.secret, url, fields)}
+    signature = {"X-Twilio-Signature": sign(system.carrier.secret, url, list(fields.items()))}
     return await system.http.post(f"/v1/carriers/twilio/{path}", data=fields, headers=signature | headers)
 
 
@@ -475,7 +465,6 @@ async def test_a_wrong_frame_gets_an_error_and_the_session_lives(system, frame):
     await agent.expect("error")
     await agent.send("status.set", status="available")
     await agent.state("idle", "available")
-    await agent.leave()
 
 
 async def test_a_frame_of_a_mebibyte_closes_the_socket(system):
@@ -494,7 +483,6 @@ async def test_the_newer_socket_wins_and_the_older_is_told(system):
     phone = await system.waiting_call()
     await newer.offer()
     await phone.hang_up()
-    await newer.leave()
 
 
 async def test_the_documented_agent_serves_a_call(system):

@@ -1,10 +1,17 @@
 """The life of a contact, as decisions."""
 
+from datetime import timedelta
+
+import pytest
+
+from router import engine as engine_module
 from router.engine import Engine
-from schemas.agents import AgentDisconnected, HangUpRequested, OfferAccepted, StatusSet
-from schemas.contacts import AgentLegEnded, ConnectFailed, DialogTurned, SelfServed, UrgencyRaised
+from schemas.agents import AgentConnected, AgentDisconnected, HangUpRequested, OfferAccepted, StatusSet
+from schemas.contacts import AgentLegEnded, ConnectFailed, DialogTurned, HandedOff, SelfServed, UrgencyRaised
+from schemas.decisions import FactRejected
+from schemas.errors import Defect
 from schemas.routing import AgentState, AgentStatus, CallEndCause, EndReason, RequeueReason, Urgency
-from tests.world import World, kinds
+from tests.world import START, World, kinds
 
 
 def only(decisions, kind):
@@ -310,3 +317,45 @@ def test_folding_the_log_gives_the_state_that_was_lived_through():
             follower.apply(facts.pop(0)[1])
         follower.apply(step)
     assert follower.image() == world.engine.image()
+
+
+def test_a_step_has_a_limit_and_the_rest_follows_at_once(monkeypatch):
+    world = World()
+    monkeypatch.setattr(engine_module, "STEP_DECISIONS_MAX", 2)
+    for number in range(4):
+        envelope = HandedOff(contact_id=f"c{number}", intent="refill.request", urgency=Urgency.ROUTINE, reason="asked")
+        world.engine.apply(world.envelope(envelope))
+    assert len(world.decide()) == 2
+    assert world.engine.next_deadline() == world.now
+    assert len(world.decide()) == 2
+    assert world.decide() == []
+
+
+def test_so_many_matches_are_made_at_once_and_the_rest_follows(monkeypatch):
+    monkeypatch.setattr(engine_module, "MATCHES_MAX", 1)
+    world = World()
+    for number in range(2):
+        world.call(f"c{number}")
+    for agent in ("carl", "nils"):
+        world.engine.apply(world.envelope(AgentConnected(agent_id=agent, session="s1", lease_s=99)))
+        world.engine.apply(world.envelope(StatusSet(agent_id=agent, status=AgentStatus.AVAILABLE)))
+    assert kinds(world.decide()) == ["agent.reserved", "agent.reserved"]
+
+
+def test_no_image_is_taken_between_a_rejection_and_its_step():
+    world = World()
+    world.engine.reject(FactRejected(offset=1, fact_id="f", fact_type="t", subject="s", reason="Defect"))
+    with pytest.raises(Defect):
+        world.engine.image()
+    world.decide()
+    assert world.engine.image()["cell"] == world.engine.cell == "demo"
+
+
+def test_the_clock_that_runs_back_is_overruled_by_what_was_decided():
+    world = World()
+    world.sign_in("carl")
+    world.call("c1")
+    decided_at = world.engine.state.decided_at
+    world.now = START - timedelta(hours=1)
+    world.accept("carl")
+    assert world.engine.state.decided_at == decided_at

@@ -6,8 +6,9 @@ import pytest
 
 from router.ownership import Lineage, Role
 from router.partition import Partition
-from schemas.contacts import ContactArrived
-from schemas.decisions import FactRejected, Step
+from schemas.agents import OfferRejected
+from schemas.contacts import CallerJoined, ContactArrived
+from schemas.decisions import FactRejected, Heartbeat, Step
 from schemas.intake import ConfigApplied
 from tests.world import START, World, tenant
 
@@ -47,6 +48,11 @@ class Router:
             self.rejected += self.partition.fact(offset, self.log.intake[offset])
         self.intake_next = len(self.log.intake)
         return self
+
+    def read_intake_only(self):
+        for offset in range(self.intake_next, len(self.log.intake)):
+            self.rejected += self.partition.fact(offset, self.log.intake[offset])
+        self.intake_next = len(self.log.intake)
 
     def decide(self, now=START):
         steps = list(self.partition.decide(now))
@@ -203,3 +209,121 @@ def test_a_newer_document_is_adopted_and_an_older_one_is_not():
     ]
     assert versions[-1] == 3
     assert 2 not in versions
+
+
+@pytest.fixture
+def rivals():
+    """An owner who has folded an answer, and one who claims after it without having read the answer."""
+    log, world = Log(), World()
+    world.sign_in("carl")
+    world.call("c1")
+    for _, envelope in world.facts:
+        log.publish(envelope)
+    old = Router(log, "a").claim().read()
+    old.decide()
+    old.read()
+    new = Router(log, "b").read()
+    (held,) = old.partition.engines["demo"].state.reservations
+    log.publish(world.envelope(OfferRejected(agent_id="carl", reservation_id=held), name="answer"))
+    return log, old, new
+
+
+def lapse(new):
+    """Claim, and judge the deadline without the answer."""
+    known = new.intake_next
+    new.claim().read(intake=known)
+    new.intake_next = known
+    return new.decide(START + timedelta(seconds=20))
+
+
+def test_an_owner_who_is_superseded_folds_no_more(rivals):
+    log, old, new = rivals
+    old.read()
+    assert lapse(new)
+    old.read()
+    assert old.partition.spent
+    assert not old.partition.owning
+    assert state(new.read())["cells"] == state(Router(log, "c").claim().read())["cells"]
+
+
+def test_who_claims_anew_and_comes_second_does_not_build_on_what_the_first_did_not_know(rivals):
+    log, old, new = rivals
+    old.read()
+    mine = old.partition.claim()
+    assert lapse(new)
+    log.append(mine)
+    old.read()
+    assert old.partition.spent
+    assert not old.partition.owning
+    assert old.decide() == []
+
+
+def test_who_claims_anew_undisturbed_goes_on(rivals):
+    _, old, _ = rivals
+    old.read()
+    old.decide()
+    old.read().claim().read()
+    assert old.partition.owning
+    assert old.decide() == []
+
+
+def test_a_snapshot_is_of_what_every_later_owner_has_folded_too(rivals):
+    _, old, new = rivals
+    old.read()
+    assert not old.partition.closed
+    for step in old.partition.close(START):
+        old.log.append(step)
+    assert lapse(new) == []  # the step makes it read the answer first
+
+
+def test_closing_records_how_far_a_cell_has_folded_and_nothing_else(log):
+    router = Router(log, "a").claim().read()
+    router.decide()
+    router.read()
+    assert router.partition.closed
+    assert list(router.partition.close(START)) == []
+    world = World()
+    log.publish(world.envelope(CallerJoined(contact_id="c1", reservation_id="unknown"), name="late"))
+    router.read()
+    assert router.decide() == []
+    assert not router.partition.closed
+    (step,) = router.partition.close(START)
+    assert (step.cause, step.decisions) == (len(log.intake) - 1, ())
+    log.append(step)
+    assert not router.partition.closed  # not yet read back
+    router.read()
+    assert router.partition.closed
+    restored = Partition.restore(
+        "b", router.partition.image(), lineage=Lineage(0, step.seq), intake_next=step.cause + 1
+    )
+    assert restored.image() == router.partition.image() == state(Router(log, "c").read())
+
+
+def test_who_does_not_own_closes_nothing(log):
+    assert list(Router(log, "a").read().partition.close(START)) == []
+
+
+def test_a_fact_before_the_cause_of_a_restored_cell_is_not_folded_again(log):
+    router = Router(log, "a").claim().read()
+    router.decide()
+    router.read()
+    image = router.partition.image()
+    restored = Partition.restore("b", image, lineage=Lineage(0, 1), intake_next=0)
+    for offset, envelope in enumerate(log.intake):
+        restored.fact(offset, envelope)
+    assert restored.image() == image
+
+
+def test_a_record_that_no_reader_can_read_is_passed_over(log):
+    partition = Partition("a")
+    assert partition.fact(0, None) == []
+    assert not partition.engines
+
+
+def test_a_heartbeat_counts_and_changes_nothing(log):
+    router = Router(log, "a").claim().read()
+    epoch, seq = router.partition.ownership.number()
+    log.append(Heartbeat(epoch=epoch, seq=seq))
+    follower = Router(log, "b").read()
+    assert follower.partition.ownership.lineage.seq == 1
+    assert not follower.partition.engines

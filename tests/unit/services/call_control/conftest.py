@@ -1,3 +1,4 @@
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -65,6 +66,8 @@ class FakeTwilio(httpx.MockTransport):
         return httpx.Response(fault, json={}) if fault else httpx.Response(status, json=body)
 
     def _act(self, request, path, form):
+        if path.startswith("/2010-04-01"):
+            return 404, {"code": 20404}  # another account
         name = path.split("/")[2] if path.count("/") > 2 else ""
         match request.method, path.split("/")[-1]:
             case "GET", "Conferences.json":
@@ -179,9 +182,7 @@ def rescinded(reservation="r-1", contact=CONTACT):
 
 
 def canceled(reservation="r-1", contact=CONTACT):
-    return decisions.ReservationCanceled(
-        reservation_id=reservation, item_id="i-1", contact_id=contact, agent_id="nora"
-    )
+    return decisions.ReservationCanceled(reservation_id=reservation, item_id="i-1", contact_id=contact, agent_id="nora")
 
 
 def lapsed(reservation="r-1", contact=CONTACT):
@@ -229,7 +230,6 @@ def words():
 @pytest.fixture
 def running():
     """Return a context that runs a process' loops."""
-    import asyncio
 
     @asynccontextmanager
     async def run(process):

@@ -1,5 +1,6 @@
 import pytest
 
+from schemas.decisions import ConfigAdopted, Unrecognised
 from schemas.routing import Urgency
 from services.call_control.followed import Followed
 
@@ -68,8 +69,6 @@ def test_the_oldest_are_forgotten(followed, words):
 
 
 def test_other_decisions_are_ignored(followed, words):
-    from schemas.decisions import ConfigAdopted, Unrecognised
-
     for decision in (Unrecognised(), ConfigAdopted(tenant="demo", version=1)):
         followed.follow("pool", decision)
     assert list(followed) == []

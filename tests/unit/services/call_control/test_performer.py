@@ -16,7 +16,12 @@ from tests.carrier_cases import ACCOUNT, CALL, NOW, NUMBER, tenant
 def only(world, kind):
     (fact,) = world.bus.facts
     assert fact.type == kind
-    assert (fact.source, fact.cell, fact.tenant, fact.subject) == ("/call_control", "pool", "demo", fact.data.contact_id)
+    assert (fact.source, fact.cell, fact.tenant, fact.subject) == (
+        "/call_control",
+        "pool",
+        "demo",
+        fact.data.contact_id,
+    )
     return fact
 
 

