@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -144,7 +144,7 @@ async def _parts(settings: Settings, names: Sequence[str], metrics: Metrics) -> 
         yield parts
 
 
-def _open_bus(settings: Settings) -> EmbeddedBus | KafkaBus:
+def _open_bus(settings: Settings) -> AbstractAsyncContextManager[Bus]:
     if settings.bus == "kafka":
         return KafkaBus(settings.kafka_bootstrap, settings.partitions, settings.kafka_prefix)
     return EmbeddedBus(settings.data_dir / "bus.db", settings.partitions)

@@ -32,7 +32,8 @@ def tenant(**changes: object) -> TenantConfig:
              "skills": [{"skill": "nurse", "level": 0.9}]},
             {"agent_id": "nils", "name": "Nils", "role": "nurse", "endpoint": "client:nils",
              "skills": [{"skill": "nurse", "level": 0.5}, {"skill": "desk", "level": 0.5}]},
-            {"agent_id": "carl", "name": "Carl", "endpoint": "client:carl", "skills": [{"skill": "desk", "level": 0.8}]},
+            {"agent_id": "carl", "name": "Carl", "endpoint": "client:carl",
+             "skills": [{"skill": "desk", "level": 0.8}]},
         ],
     }  # fmt: skip
     return TenantConfig.model_validate(document | changes)

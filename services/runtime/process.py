@@ -1,7 +1,8 @@
 """What a process is made of, so that one composition root can start one of them or all of them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -21,7 +22,7 @@ class Process:
 
     name: str
     routes: tuple[APIRouter, ...] = ()
-    loops: tuple[Callable[[], Awaitable[None]], ...] = ()
+    loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
     not_ready: Callable[[], str | None] = field(default=_always_ready)
     drain: Callable[[], Awaitable[None]] | None = None
     finish: Callable[[], Awaitable[None]] | None = None

@@ -88,7 +88,7 @@ async def test_a_call_is_heard_offered_accepted_connected_wrapped_up_and_complet
 
 
 async def test_a_digit_of_the_menu_does_what_the_words_do(system):
-    agent = await system.agent(NURSE)
+    await system.agent(NURSE)
     phone = await system.call()
     await phone.wait_until("listening")
     phone.press("0")
