@@ -1,8 +1,6 @@
 """A flow: menus and what each key leads to, as data that is checked when it is loaded, not when a caller presses 7."""
 
 from collections.abc import Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -101,8 +99,3 @@ def load_flow(document: Mapping[str, Any]) -> Flow:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the flow"
         raise ConfigurationError(f"flow: {place}: {first['msg']}", remedy="Mend the flow's YAML") from None
-
-
-def data_file(*parts: str) -> Traversable:
-    """Return a file of this package's data, such as `data_file("flows", "main.yaml")`; services reads and parses it."""
-    return files("ivr").joinpath(*parts)

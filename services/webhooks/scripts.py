@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 import yaml
 
-from ivr.flow import Flow, data_file, load_flow
+from ivr.flow import Flow, load_flow
 from ivr.speech import Prompts, load_prompts
 from schemas.errors import ConfigurationError
 from schemas.tenant_config import TenantConfig
@@ -38,6 +39,11 @@ def load_scripts() -> Scripts:
         raise ConfigurationError("there is no flow main", remedy="Restore ivr/flows/main.yaml.")
     used = frozenset(name for flow in flows.values() for name in flow.prompts_used)
     return Scripts(flows, load_prompts(_documents("prompts"), used=used))
+
+
+def data_file(*parts: str) -> Traversable:
+    """Return a file of the dialog's data, such as `data_file("flows", "main.yaml")`."""
+    return files("ivr").joinpath(*parts)
 
 
 def _documents(folder: str) -> dict[str, Mapping[str, Any]]:

@@ -64,7 +64,8 @@ async def _system(folder: Path, **environment: str) -> AsyncIterator[str]:
     command = [str(Path(sys.executable).with_name("frontdoor")), "up", "--demo"]
     command += ["--port", str(port), "--data", str(folder / "data")]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)  # noqa: ASYNC220
+        env = os.environ | environment
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)  # noqa: ASYNC220
     try:
         await _until_ready(f"http://127.0.0.1:{port}", process, log)
         yield f"http://127.0.0.1:{port}"

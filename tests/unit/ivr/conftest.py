@@ -1,11 +1,13 @@
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import ivr
 from ivr.dialog import opened, step
-from ivr.flow import Flow, data_file, load_flow
+from ivr.flow import Flow, load_flow
 from ivr.session import Session
 from ivr.speech import Prompts, load_prompts
 from ivr.steps import Step, Wait
@@ -38,6 +40,8 @@ DOCUMENT: dict[str, Any] = {
     "queues": [{"name": "nurse", "requires": [{"skill": "triage"}]}],
 }
 
+DATA = Path(ivr.__file__).parent
+
 
 def _tenant(**changes: Any) -> TenantConfig:
     return TenantConfig.model_validate({**DOCUMENT, **changes})
@@ -45,12 +49,12 @@ def _tenant(**changes: Any) -> TenantConfig:
 
 @pytest.fixture(scope="session")
 def flow() -> Flow:
-    return load_flow(yaml.safe_load(data_file("flows", "main.yaml").read_text("utf-8")))
+    return load_flow(yaml.safe_load((DATA / "flows" / "main.yaml").read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")
 def prompts(flow: Flow) -> Prompts:
-    documents = {lang: yaml.safe_load(data_file("prompts", f"{lang}.yaml").read_text("utf-8")) for lang in ("en", "es")}
+    documents = {lang: yaml.safe_load((DATA / "prompts" / f"{lang}.yaml").read_text("utf-8")) for lang in ("en", "es")}
     return load_prompts(documents, used=flow.prompts_used)
 
 

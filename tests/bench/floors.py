@@ -1,0 +1,87 @@
+"""Floors as numbers: what the bare stack costs, measured beside the system."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import websockets
+
+from services.demo.signature import HEADER, sign
+from tests.bench.http_client import FORM, HttpClient
+from tests.bench.processes import Child, free_port, output_of, python, serving
+from tests.bench.system import ACCOUNT, NUMBER, SECRET, Bus
+
+ECHOES_AT_A_TIME = 8
+_FIELDS = {
+    "AccountSid": ACCOUNT, "ApiVersion": "2010-04-01", "CallSid": f"CA{1:032x}", "CallStatus": "ringing",
+    "Called": NUMBER, "Caller": "+15005550142", "Direction": "inbound", "From": "+15005550142", "To": NUMBER,
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def bare_server(folder: Path) -> AsyncIterator[Child]:
+    """Run the bare web stack."""
+    port = free_port()
+    async with serving(python("floor_web", port), port=port, ready="/ready", log=folder / "floor.txt") as child:
+        yield child
+
+
+async def echo_cpu_s(folder: Path, seconds: float) -> float:
+    """Return the CPU time that the bare stack takes for one signed webhook."""
+    async with bare_server(folder) as child:
+        await _echoes(child.base_url, seconds / 4)
+        before = child.usage().cpu_s
+        count = await _echoes(child.base_url, seconds)
+        return (child.usage().cpu_s - before) / count
+
+
+async def _echoes(base_url: str, seconds: float) -> int:
+    http = HttpClient(base_url)
+    body = urlencode(_FIELDS).encode()
+    headers = FORM | {HEADER: sign(SECRET, f"{base_url}/echo", _FIELDS.items())}
+    until = time.perf_counter() + seconds
+
+    async def one() -> None:
+        while time.perf_counter() < until:
+            await http.post("/echo", body, headers)
+
+    await asyncio.gather(*(one() for _ in range(ECHOES_AT_A_TIME)))
+    http.close()
+    return http.posted
+
+
+async def socket_bytes(folder: Path, count: int) -> float:
+    """Return the private memory of one idle websocket at a bare server, after one echo."""
+    async with bare_server(folder) as child:
+        url = f"{child.base_url.replace('http', 'ws', 1)}/ws"
+        sockets = [await _echoed(url) for _ in range(20)]  # the code is loaded, the pools are there
+        before = child.usage().private_bytes
+        sockets += [await _echoed(url) for _ in range(count)]
+        after = child.usage().private_bytes
+        await asyncio.gather(*(socket.close() for socket in sockets))
+    return (after - before) / count
+
+
+async def _echoed(url: str) -> websockets.ClientConnection:
+    socket = await websockets.connect(url, compression=None, ping_interval=None)
+    await socket.send("hello")
+    await socket.recv()
+    return socket
+
+
+async def bus_journeys_ms(folder: Path, bus: Bus, rate: float, seconds: float) -> list[float]:
+    """Return how long bare publish, consume, publish, consume takes, record by record."""
+    arguments = [folder / "floor-bus", rate, seconds]
+    if bus.kind == "kafka":
+        arguments += [bus.bootstrap, f"{bus.prefix}floor-"]
+    journeys: list[float] = json.loads(await output_of(python("floor_bus", *arguments)))
+    return journeys
+
+
+async def caller_bytes(data: Path, callers: int) -> float:
+    """Return the memory that the facts of one waiting caller take when they are read and kept."""
+    return float(await output_of(python("floor_memory", data, callers)))
