@@ -6,7 +6,9 @@ contact and the agent's leg in it after the reservation, so that what has been d
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import partial
+from itertools import chain, repeat
 from typing import Final
 
 from schemas.decisions import CallerJoining, Decision, ItemConnecting, LegReleased
@@ -64,10 +66,14 @@ class Performer:
         self._metrics = metrics
         self._legs: OrderedDict[ReservationId, str] = OrderedDict()
 
-    async def perform(self, act: Act, cell: CellId) -> None:
-        """Perform one decision. Returns when its result is on the log; never raises for what a carrier does."""
+    async def perform(self, act: Act, cell: CellId, *, first: bool = False) -> None:
+        """Perform one decision. Returns when its result is on the log; never raises for what a carrier does.
+
+        `first`: nobody can have begun it before, so there is nothing to look for at the carrier. A second attempt
+        always looks.
+        """
         try:
-            outcome = await self._perform(act, cell)
+            outcome = await self._perform(act, cell, first)
         except Exception:  # noqa: BLE001  one caller's trouble must not stop the others
             _log.exception("call_control.failed", contact_id=act.contact_id, type=act.type)
             outcome = "defect"
@@ -76,12 +82,12 @@ class Performer:
         self._metrics.count(CARRIER_ACTS, act=act.type, outcome=outcome)
         _log.info("call_control.performed", contact_id=act.contact_id, type=act.type, outcome=outcome)
 
-    async def _perform(self, act: Act, cell: CellId) -> str:
+    async def _perform(self, act: Act, cell: CellId, first: bool) -> str:  # noqa: FBT001  passed on as it came
         match act:
             case ItemConnecting():
-                return await self._connect(act, cell)
+                return await self._connect(act, cell, _looks(first))
             case CallerJoining():
-                return await self._join(act, cell)
+                return await self._join(act, cell, _looks(first))
             case LegReleased(leg="agent"):
                 return await self._release_agent(act, cell)
             case LegReleased():
@@ -89,13 +95,13 @@ class Performer:
 
     # ---- the agent's phone into the conference
 
-    async def _connect(self, act: ItemConnecting, cell: CellId) -> str:
+    async def _connect(self, act: ItemConnecting, cell: CellId, looks: Iterator[bool]) -> str:
         if self._clock.now() >= act.expires_at:
             return "late"  # the router has taken the reservation back, or is about to
         try:
             call = await self._patience.attempt(
                 act.account,
-                partial(self._dial, act, cell),
+                partial(self._dial, act, cell, looks),
                 attempts_max=self._limits.carrier_attempts_max,
                 until=act.expires_at,
                 wanted=partial(self._stands, act),
@@ -108,8 +114,8 @@ class Performer:
         self._remember(act.reservation_id, call)
         return "done"
 
-    async def _dial(self, act: ItemConnecting, cell: CellId) -> str:
-        known = await self._agent_leg(act.account, act)
+    async def _dial(self, act: ItemConnecting, cell: CellId, looks: Iterator[bool]) -> str:
+        known = await self._agent_leg(act.account, act) if next(looks) else None
         if known is not None:
             return known
         try:
@@ -135,12 +141,12 @@ class Performer:
 
     # ---- the caller after them
 
-    async def _join(self, act: CallerJoining, cell: CellId) -> str:
+    async def _join(self, act: CallerJoining, cell: CellId, looks: Iterator[bool]) -> str:
         line = self._followed.line(act.contact_id)
         try:
             await self._patience.attempt(
                 act.account,
-                partial(self._move, act, cell),
+                partial(self._move, act, cell, looks),
                 attempts_max=self._limits.carrier_attempts_max,
                 until=line.connect_by if line else None,
                 wanted=partial(self._stands, act),
@@ -156,12 +162,13 @@ class Performer:
         await self._teller.caller_joined(act, cell)
         return "done"
 
-    async def _move(self, act: CallerJoining, cell: CellId) -> None:
-        present = await self._carrier.participants(act.account, act.contact_id)
-        if act.call in {participant.call for participant in present}:
-            return  # moving them again would end the conference
-        if act.reservation_id not in {participant.label for participant in present}:
-            raise CarrierRefused("the agent is not in the conference")
+    async def _move(self, act: CallerJoining, cell: CellId, looks: Iterator[bool]) -> None:
+        if next(looks):
+            present = await self._carrier.participants(act.account, act.contact_id)
+            if act.call in {participant.call for participant in present}:
+                return  # moving them again would end the conference
+            if act.reservation_id not in {participant.label for participant in present}:
+                raise CarrierRefused("the agent is not in the conference")
         await self._carrier.join_caller(act.account, act.call, act.contact_id, return_url=self._return_url(act, cell))
 
     def _return_url(self, act: CallerJoining | LegReleased, cell: CellId) -> str:
@@ -245,3 +252,8 @@ class Performer:
             self._legs[reservation_id] = call
             if len(self._legs) > _LEGS_MAX:
                 self._legs.popitem(last=False)
+
+
+def _looks(first: bool) -> Iterator[bool]:  # noqa: FBT001
+    """Yield, for each attempt, whether to look first for what an earlier one may have done."""
+    return chain([not first], repeat(True))

@@ -44,7 +44,7 @@ def build(
     """Return the process. `transport` and `pause` are for tests: a carrier without a network, and time that obeys."""
     client = httpx.AsyncClient(
         timeout=limits.carrier_timeout_s,
-        limits=httpx.Limits(max_connections=limits.carrier_acts_at_once_max),
+        limits=httpx.Limits(max_connections=limits.carrier_connections_max),
         transport=transport,
         trust_env=False,
     )

@@ -48,6 +48,7 @@ class Worker:
         self._committed: dict[int, int] = {}
         self._seen: set[int] = set()
         self._draining = False
+        self._joined_at = clock.now()
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
@@ -87,6 +88,7 @@ class Worker:
 
     async def _perform(self) -> None:
         self._seen, self._committed = set(), {}  # a new member of the group knows of no partition yet
+        self._joined_at = self._clock.now()
         async with GroupDecisionsReader(self._bus, GROUP) as reader:
             try:
                 while not self._draining:
@@ -120,12 +122,15 @@ class Worker:
                 self._followed.follow(decided.step.cell, decision)
 
     def _submit(self, batch: Sequence[Decided]) -> None:
+        held = frozenset(self._seen)
         for decided in batch:
             self._seen.add(decided.place.partition)
+            # Another member, or an earlier run of ours, can have begun only what was decided before we held this.
+            first = decided.place.partition in held and decided.time > self._joined_at
             for decision in decided.step.decisions:
                 act = act_of(decision)
                 if act is not None:
-                    work = partial(self._performer.perform, act, decided.step.cell)
+                    work = partial(self._performer.perform, act, decided.step.cell, first=first)
                     self._dispatcher.submit(act.contact_id, (decided.place.partition, decided.offset), work)
 
     async def _commit(self, reader: GroupDecisionsReader) -> None:
