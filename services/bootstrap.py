@@ -45,6 +45,7 @@ from services.webhooks import process as webhooks
 
 DEMO_STOP_S: Final = 2.0
 READY_POLL_S: Final = 0.02
+SWITCH_S: Final = 0.0005
 log = get_logger(__name__)
 
 
@@ -76,6 +77,8 @@ def run(settings: Settings, names: Sequence[str]) -> None:
     Raises:
         ConfigurationError: something a person has to mend, such as a port or a data directory in use.
     """
+    # The bus and the database have threads: the event loop shall get the interpreter back at once, not after 5 ms.
+    sys.setswitchinterval(SWITCH_S)
     metrics = Metrics()
     configure_logging(settings.log_level, metrics=metrics)
     uvloop.run(_run(settings, names, metrics))

@@ -14,6 +14,7 @@ from services.call_control.teller import Teller
 from services.call_control.worker import Worker
 from services.carriers.accounts import Accounts
 from services.carriers.addresses import CarrierAddresses
+from services.carriers.lanes import Lanes
 from services.carriers.twilio_rest import TwilioRest
 from services.carriers.twilio_webhooks import CARRIER
 from services.runtime.bus import Bus
@@ -44,9 +45,7 @@ def build(
     """Return the process. `transport` and `pause` are for tests: a carrier without a network, and time that obeys."""
     client = httpx.AsyncClient(
         timeout=limits.carrier_timeout_s,
-        limits=httpx.Limits(max_connections=limits.carrier_connections_max),
-        transport=transport,
-        trust_env=False,
+        transport=transport or Lanes(limits.carrier_connections_max),
     )
     accounts = Accounts(tenants, secrets, clock)
     carrier = TwilioRest(client, base_url=twilio_api_base, secrets_of=partial(accounts.secrets, CARRIER))

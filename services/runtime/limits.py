@@ -49,7 +49,7 @@ class Limits:
     carrier_release_attempts_max: int = 8  # a leg that nobody needs: no deadline presses, so try longer
     breaker_failures_max: int = 5  # of one account in a row; beyond: its API is given a rest
     breaker_rest_s: float = 5.0
-    carrier_connections_max: int = 20  # to its API; the client's pool costs their number squared
+    carrier_connections_max: int = 32  # to its API; beyond: a request waits for one
     carrier_acts_at_once_max: int = 64  # contacts served side by side
     carrier_acts_pending_max: int = 2000  # beyond: no more decisions are read
     carrier_catch_up_records: int = 2000  # per partition, read back at start to know who is on the line
