@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ from services.webhooks import process as webhooks
 DEMO_STOP_S: Final = 2.0
 READY_POLL_S: Final = 0.02
 SWITCH_S: Final = 0.0005
+END_S: Final = 4.8  # from the signal
 log = get_logger(__name__)
 
 
@@ -284,6 +286,7 @@ async def _serve(parts: Parts, processes: Sequence[Process], listener: socket.so
         announcing = group.create_task(_announce(parts.settings, not_ready))
         await asyncio.wait({serving, group.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         state["draining"] = True
+        _end_at_the_latest(END_S)
         announcing.cancel()
         with suppress(asyncio.CancelledError):
             await announcing
@@ -295,6 +298,21 @@ async def _serve(parts: Parts, processes: Sequence[Process], listener: socket.so
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
     await _within(parts.limits.drain_s / 2, [process.finish for process in processes if process.finish])
+
+
+def _end_at_the_latest(seconds: float) -> None:
+    """Whatever hangs at the end, such as a connection to a server that froze, the process is gone by then.
+
+    What was acknowledged is durable already, so nothing is lost but the tidying up.
+    """
+
+    def end() -> None:
+        log.error("process.end_forced", process=str(os.getpid()))
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _application(parts: Parts, processes: Sequence[Process], not_ready: Callable[[], str | None]) -> FastAPI:

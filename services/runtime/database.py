@@ -6,7 +6,7 @@ SQLite on one machine and PostgreSQL for more; nothing above `services/records` 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from schemas.errors import ConfigurationError
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MS_MAX: Final = 5_000  # SQLite waits this long for another writer
 CONNECT_S_MAX: Final = 5.0
+CLOSE_S_MAX: Final = 1.0
 STATEMENT_S_MAX: Final = 10.0  # PostgreSQL; a server that froze is an error and not a hang
 OPEN_ATTEMPTS_MAX: Final = 40
 OPEN_PAUSE_S: Final = 0.05
@@ -52,7 +53,9 @@ async def open_database(url: str, *, migrate: bool = True) -> AsyncIterator[Asyn
             await _migrate(engine)
         yield engine
     finally:
-        await engine.dispose()
+        with suppress(TimeoutError):  # a server that froze does not answer a goodbye
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await engine.dispose()
 
 
 def writing(engine: AsyncEngine) -> AsyncEngine:
