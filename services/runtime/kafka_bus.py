@@ -30,6 +30,8 @@ _START_TIMEOUT_S: Final = 30.0
 _SESSION_TIMEOUT_MS: Final = 10_000
 _HEARTBEAT_MS: Final = 1000  # also how soon a member learns that the group is being shared out anew
 _RETRY_S: Final = 0.25
+_STOP_S: Final = 0.5
+_STOP_ATTEMPTS: Final = 6
 
 
 class KafkaBus:
@@ -195,4 +197,15 @@ async def _started(consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
 async def _stop(consumer: AIOKafkaConsumer) -> None:
     # One turn of the loop first: aiokafka cancels its background tasks, and fails on one that has not begun yet.
     await asyncio.sleep(0)
-    await consumer.stop()
+    stopping = asyncio.ensure_future(consumer.stop())
+    for _ in range(_STOP_ATTEMPTS):
+        done, _ = await asyncio.wait({stopping}, timeout=_STOP_S)
+        if done:
+            stopping.result()
+            return
+        # A request that was answered at the moment of the cancellation swallowed it: the fetcher goes on, and `stop`
+        # would wait for it for ever.
+        if consumer._fetcher is not None:  # noqa: SLF001  there is no other way to say it again
+            consumer._fetcher._fetch_task.cancel()  # noqa: SLF001
+    stopping.cancel()
+    await asyncio.wait({stopping})
