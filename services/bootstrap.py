@@ -4,19 +4,15 @@
 What one needs is opened in order and closed in reverse, also after a start that failed.
 """
 
-import asyncio
-import gc
 import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-import uvicorn
 import uvloop
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -43,12 +39,10 @@ from services.runtime.secrets_store import Secrets
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.runtime.tenants import Tenants, follow_config, load_tenant, publish_tenant, read_config
+from services.serving import Readiness, serve
 from services.webhooks import process as webhooks
 
-DEMO_STOP_S: Final = 2.0
-READY_POLL_S: Final = 0.02
 SWITCH_S: Final = 0.0005
-END_S: Final = 4.8  # from the signal
 log = get_logger(__name__)
 
 
@@ -91,8 +85,16 @@ async def _run(settings: Settings, names: Sequence[str], metrics: Metrics) -> No
     with _listening(settings) as (listener, settings):  # noqa: PLR1704  the same settings, with the port that was free
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(_parts(settings, names, metrics))
-            processes = [BUILDERS[name](parts) for name in names]
-            await _serve(parts, processes, listener)
+            processes = [*(BUILDERS[name](parts) for name in names), _configuration(parts)]
+            readiness = Readiness(processes)
+            await serve(
+                processes,
+                app=_application(parts, processes, readiness),
+                readiness=readiness,
+                listener=listener,
+                settings=settings,
+                limits=parts.limits,
+            )
 
 
 @contextmanager
@@ -257,151 +259,17 @@ BUILDERS: Final[Mapping[str, Callable[[Parts], Process]]] = {
 }
 
 
-# ---- serving
+def _configuration(parts: Parts) -> Process:
+    """Every process keeps up with the tenants' documents."""
+    return Process(name="configuration", loops=(partial(follow_config, parts.bus, parts.tenants),))
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to us, since it is not the only thing to end."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve(parts: Parts, processes: Sequence[Process], listener: socket.socket) -> None:
-    state = {"draining": False}
-
-    def not_ready() -> str | None:
-        if state["draining"]:
-            return "draining"
-        reasons = (process.not_ready() for process in processes)
-        return next((reason for reason in reasons if reason is not None), None)
-
-    server = _server(_application(parts, processes, not_ready))
-    stop = _stop_on_signal()
-    async with asyncio.TaskGroup() as group:
-        loops = [group.create_task(loop()) for process in processes for loop in process.loops]
-        loops.append(group.create_task(follow_config(parts.bus, parts.tenants)))
-        serving = group.create_task(server.serve(sockets=[listener]))
-        announcing = group.create_task(_announce(parts.settings, not_ready))
-        await asyncio.wait({serving, group.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        state["draining"] = True
-        _end_at_the_latest(END_S)
-        announcing.cancel()
-        with suppress(asyncio.CancelledError):
-            await announcing
-        await _within(parts.limits.drain_s / 2, [process.drain for process in processes if process.drain])
-        stop.set()
-        server.should_exit = True
-        await serving
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-    await _within(parts.limits.drain_s / 2, [process.finish for process in processes if process.finish])
-
-
-def _end_at_the_latest(seconds: float) -> None:
-    """Whatever hangs at the end, such as a connection to a server that froze, the process is gone by then.
-
-    What was acknowledged is durable already, so nothing is lost but the tidying up.
-    """
-
-    def end() -> None:
-        log.error("process.end_forced", process=str(os.getpid()))
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-
-
-def _application(parts: Parts, processes: Sequence[Process], not_ready: Callable[[], str | None]) -> FastAPI:
+def _application(parts: Parts, processes: Sequence[Process], readiness: Readiness) -> FastAPI:
     app = FastAPI(title="Frontdoor", version="0.1.0", docs_url=None, redoc_url=None)
     for process in processes:  # carriers' webhooks first: routes are looked through in order
         for routes in process.routes:
             app.include_router(routes)
     if any(process.name == "console" for process in processes):
         app.include_router(config_routes(parts.identity, parts.bus, parts.tenants, parts.clock))
-    app.include_router(health_routes(parts.metrics, not_ready))
+    app.include_router(health_routes(parts.metrics, readiness.not_ready))
     return app
-
-
-def _server(app: FastAPI) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,  # our public address is a setting; headers that a client may write decide nothing
-            lifespan="off",
-            loop="none",
-            ws="websockets-sansio",
-            ws_max_size=1 << 20,  # the gateway closes a frame over its own limit itself, with a reason
-            ws_per_message_deflate=False,  # a context costs more memory than a socket (short frames gain nothing)
-            ws_ping_interval=None,  # the gateway pings by frames that a page can answer
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
-    )
-
-
-def _stop_on_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _within(seconds: float, calls: Sequence[Callable[[], Any]]) -> None:
-    """Make the calls side by side, for so long at most; one that fails does not stop the others."""
-    if not calls:
-        return
-    tasks = [asyncio.ensure_future(call()) for call in calls]
-    _, late = await asyncio.wait(tasks, timeout=seconds)
-    for task in late:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            log.warning("process.end_failed", error=type(outcome).__name__)
-
-
-async def _announce(settings: Settings, not_ready: Callable[[], str | None]) -> None:
-    """Say when the system is ready, then run the demo's clients beside it until cancelled."""
-    while not_ready() is not None:  # noqa: ASYNC110  readiness is asked for, as an orchestrator would
-        await asyncio.sleep(READY_POLL_S)
-    _settle_memory()
-    _say(f"Frontdoor is ready: {settings.public_url}/")
-    if settings.demo:
-        await _run_demo(settings)
-
-
-def _settle_memory() -> None:
-    """What is here at the start stays: leave it out of the collector's rounds, which would halt every call."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-
-
-async def _run_demo(settings: Settings) -> None:
-    command = [sys.executable, "-m", "services.demo.main", "--base-url", settings.public_url]
-    command += ["--data", str(settings.data_dir), "--carrier-port", str(settings.carrier_port)]
-    command += [] if settings.demo_callers else ["--no-callers"]
-    command += [] if settings.demo_agents else ["--no-agents"]
-    demo = await asyncio.create_subprocess_exec(*command, start_new_session=True)
-    try:
-        _say(f"Simulated carrier on port {settings.carrier_port}. Ctrl-C ends everything.")
-        await demo.wait()
-        log.warning("demo.ended", status=demo.returncode)
-    finally:
-        if demo.returncode is None:
-            demo.terminate()
-            try:
-                await asyncio.wait_for(demo.wait(), DEMO_STOP_S)
-            except TimeoutError:
-                demo.kill()
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -18,11 +18,13 @@ const byId = (id) => document.getElementById(id);
 
 let desk = emptyDesk();
 let connection = null;
+let declared = null; // A status chosen before the socket was open: what the person last said of themselves, not an old act.
 
 const alarm = new Alarm();
 const waiting = new WaitingPanel(byId("waiting"));
 const status = new StatusControl(byId("status"), alarm, (wanted, reason) => {
-  connection?.send({ type: "status.set", status: wanted, ...(reason ? { reason } : {}) });
+  const frame = { type: "status.set", status: wanted, ...(reason ? { reason } : {}) };
+  if (!connection?.send(frame)) declared = frame;
 });
 const stage = new Stage(byId("stage"), {
   accept: (offer) => answer("offer.accept", offer),
@@ -73,6 +75,7 @@ function connectionChanged(state) {
   byId("banner").className = tone === null ? "" : `banner ${tone}`;
   fill(byId("banner"), ...(tone === null ? [] : content.map((part) => (typeof part === "string" ? h("span", {}, part) : part))));
   stage.live = state === "open";
+  if (state === "open" && declared && connection?.send(declared)) declared = null;
   if (state === "signed_out") leave("Please sign in again: the last sign-in is no longer valid.");
   else draw();
 }
@@ -94,6 +97,7 @@ function leave(message = null) {
   sessionStorage.removeItem(TOKEN);
   connection?.stop();
   connection = null;
+  declared = null;
   waiting.stop();
   desk = emptyDesk();
   draw();

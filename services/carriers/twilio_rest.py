@@ -60,7 +60,7 @@ class TwilioRest:
             "Timeout": str(call.ring_s),
             "StatusCallback": call.status_url,
             "StatusCallbackMethod": "POST",
-            "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
+            "StatusCallbackEvent": ["answered", "completed"],  # the others change nothing for the router
         }
         answer = await self._post(call.account, f"/Conferences/{call.contact_id}/Participants.json", form)
         return str(answer.get("call_sid", ""))

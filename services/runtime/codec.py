@@ -1,6 +1,7 @@
 """Bytes of the log to envelopes and back: tolerant in, exact out."""
 
 import json
+from functools import lru_cache
 from typing import Final, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +16,9 @@ DecisionEnvelope = Envelope[DecisionRecord]
 _FACTS: TypeAdapter[FactEnvelope] = TypeAdapter(FactEnvelope)
 T = TypeVar("T")
 
+DECODED_KEPT: Final = 1024
+"""Several readers in one process read the same record within moments: the first decodes it, for all (it is frozen)."""
+
 _DECISION_TYPES: Final = frozenset(model.model_fields["type"].default for model in get_args(get_args(Decision)[0]))
 
 _DECISIONS: TypeAdapter[DecisionEnvelope] = TypeAdapter(DecisionEnvelope)
@@ -25,6 +29,7 @@ def encode(envelope: FactEnvelope | DecisionEnvelope) -> bytes:
     return envelope.__pydantic_serializer__.to_json(envelope, exclude_none=True)
 
 
+@lru_cache(maxsize=DECODED_KEPT)
 def decode_fact(value: bytes) -> FactEnvelope:
     """Read a record of `intake`.
 
@@ -34,6 +39,7 @@ def decode_fact(value: bytes) -> FactEnvelope:
     return _decode(_FACTS, value)
 
 
+@lru_cache(maxsize=DECODED_KEPT)
 def decode_decision(value: bytes) -> DecisionEnvelope:
     """Read a record of `decisions`; raises like `decode_fact`.
 

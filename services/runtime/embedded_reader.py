@@ -44,13 +44,13 @@ class EmbeddedReader:
         """Read this partition too, from `offset`; replaces the position if it is read already."""
         checked_place(place, self._bus.partitions)
         self._positions[place] = offset
-        self._bus.tail(place).readers.add(self)
+        self._bus.tail(place).readers[self] = None
         self.wake()
 
     def remove(self, place: Place) -> None:
         """Stop reading this partition. Unknown places are ignored."""
         if self._positions.pop(place, None) is not None:
-            self._bus.tail(place).readers.discard(self)
+            self._bus.tail(place).readers.pop(self, None)
 
     def close(self) -> None:
         """Stop listening to the bus."""

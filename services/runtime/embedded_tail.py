@@ -36,7 +36,7 @@ class Tail:
         self.first = state.first
         self.end = state.end
         self.base = state.end
-        self.readers: set[_Wakeable] = set()
+        self.readers: dict[_Wakeable, None] = {}  # woken in the order in which they came
         self._newest = dict(state.newest) if topic_named(place.topic).compacted else None
         self._records: list[Record] = []
         self._bytes = 0

@@ -63,7 +63,7 @@ class Limits:
 
     # In the read model.
     records_wait_s: float = 0.1  # for the next records of each log
-    records_pause_s: float = 0.1  # between batches, so that a busy minute is few large transactions
+    records_pause_s: float = 0.25  # between batches, so that a busy minute is few large transactions
     retry_pause_s_max: float = 5.0  # between attempts while bus or database do not answer
     dead_letters_run_max: int = 100  # malformed records in a row; beyond: the process stops
     board_interval_s: float = 1.0

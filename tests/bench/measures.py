@@ -38,7 +38,7 @@ class Size:
 
 
 FULL = Size(seconds=20, floor_seconds=8, warm_up_s=4, agents=200, callers=64, waiting=2000, sockets=2000, starts=5)
-QUICK = Size(seconds=5, floor_seconds=3, warm_up_s=2, agents=100, callers=64, waiting=400, sockets=500, starts=2)
+QUICK = Size(seconds=4, floor_seconds=2, warm_up_s=1, agents=100, callers=64, waiting=300, sockets=600, starts=1)
 
 
 async def start_up(folder: Path, size: Size, _: Bus) -> list[Figure]:

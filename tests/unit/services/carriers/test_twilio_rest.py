@@ -59,7 +59,7 @@ async def test_an_agent_is_dialled_into_the_conference():
         "Timeout": ["20"],
         "StatusCallback": ["https://x.example/status?s=T"],
         "StatusCallbackMethod": ["POST"],
-        "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
+        "StatusCallbackEvent": ["answered", "completed"],
     }
     scheme, encoded = api.requests[0].headers["authorization"].split()
     assert (scheme, base64.b64decode(encoded)) == ("Basic", b"AC1:token")
