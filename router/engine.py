@@ -142,13 +142,15 @@ class Engine:
 
     def _match(self, now: datetime) -> Iterator[made.Decision]:
         state = self._state
+        if not (state.waiting and state.free):
+            return
         waiting = (state.items[place[2]] for place in state.waiting)
         free = {agent.agent_id: agent for agent in sorted(state.free.values(), key=lambda agent: agent.agent_id)}
-        everyone = sorted(state.agents.values(), key=lambda agent: agent.agent_id)
-        matches = matching.propose(waiting, free, now=now) if free else []
+        matches = matching.propose(waiting, free, now=now)
+        everyone = sorted(state.agents.values(), key=lambda agent: agent.agent_id) if matches else []
         for match in matches[:MATCHES_MAX]:
             assert eligibility.obstacle(match.item, match.agent, now=now) is None, "the index agrees with the rule"
-            considered = matching.candidates(match.item, everyone, now=now)
+            considered = matching.candidates(match.item, everyone, now=now, ranked=match.ranked)
             yield judgement.reserve(state, match, considered, of=len(everyone), now=now)
         state.rematch = state.rematch or len(matches) > MATCHES_MAX
 

@@ -122,4 +122,7 @@ class AgentRecord:
 
     def level(self, skill: str) -> float | None:
         """Return the agent's proficiency, 0..1, or None without the skill."""
-        return next((known.level for known in self.skills if known.skill == skill), None)
+        for known in self.skills:
+            if known.skill == skill:
+                return known.level
+        return None

@@ -7,6 +7,7 @@ equals the longest idle. The routing engine's policies take this module's place 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import nsmallest
 
 from router import eligibility
 from router.entities import AgentRecord, Item
@@ -17,13 +18,18 @@ CANDIDATES_MAX = 20
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+Rank = tuple[float, datetime, AgentId]
+Ranked = tuple[Rank, AgentRecord]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An item and the agent for it."""
+    """An item and the agent for it; `ranked` are those it was chosen among, best first, as many as are recorded."""
 
     item: Item
     agent: AgentRecord
     why: str
+    ranked: tuple[Ranked, ...] = ()
 
 
 def score(item: Item, agent: AgentRecord) -> float:
@@ -35,7 +41,7 @@ def score(item: Item, agent: AgentRecord) -> float:
     return round(gained / total, 6)  # rounded, so that the order of additions cannot decide
 
 
-def preference(item: Item, agent: AgentRecord) -> tuple[float, datetime, AgentId]:
+def preference(item: Item, agent: AgentRecord) -> Rank:
     """Return the agent's rank for the item, lowest first."""
     return (-score(item, agent), agent.idle_since or _NEVER, agent.agent_id)
 
@@ -59,25 +65,40 @@ def propose(waiting: Iterable[Item], free: Mapping[AgentId, AgentRecord], *, now
         if not fit:
             barren.add(needs)
         if able:
-            best = min(able, key=lambda agent: preference(item, agent))
+            ranked = rank(item, able)
+            best = ranked[0][1]
             del left[best.agent_id]
-            matches.append(Match(item, best, why=_why(item, best, of=len(able))))
+            matches.append(Match(item, best, why=_why(item, best, of=len(able)), ranked=ranked))
     return matches
 
 
-def candidates(item: Item, agents: Sequence[AgentRecord], *, now: datetime) -> tuple[Candidate, ...]:
-    """Return whom the match was made among: those who may, best first, then those who may not and why."""
-    rated: list[tuple[AgentRecord, str | None]] = [
-        (agent, eligibility.obstacle(item, agent, now=now)) for agent in agents
-    ]
-    able = sorted((agent for agent, against in rated if against is None), key=lambda agent: preference(item, agent))
+def rank(item: Item, able: Iterable[AgentRecord]) -> tuple[Ranked, ...]:
+    """Return the best of those who may take the item, best first, as many as a decision records."""
+    # A rank ends in the agent's id, so two are never equal and the agents themselves are never compared.
+    return tuple(nsmallest(CANDIDATES_MAX, ((preference(item, agent), agent) for agent in able)))
+
+
+def candidates(
+    item: Item, agents: Sequence[AgentRecord], *, now: datetime, ranked: Sequence[Ranked] | None = None
+) -> tuple[Candidate, ...]:
+    """Return whom the match was made among: those who may, best first, then those who may not and why.
+
+    `ranked` are those who may, if that is known already.
+    """
+    if ranked is None:
+        ranked = rank(item, (agent for agent in agents if eligibility.obstacle(item, agent, now=now) is None))
     shown = [
-        Candidate(agent_id=agent.agent_id, eligible=True, score=score(item, agent), idle_since=agent.idle_since)
-        for agent in able[:CANDIDATES_MAX]
+        Candidate(agent_id=agent.agent_id, eligible=True, score=-place[0], idle_since=agent.idle_since)
+        for place, agent in ranked
     ]
-    for agent, against in rated:
-        if against is not None and len(shown) < CANDIDATES_MAX:
-            shown.append(Candidate(agent_id=agent.agent_id, eligible=False, excluded_by=against))
+    able = {agent.agent_id for _, agent in ranked}
+    for agent in agents:
+        if len(shown) >= CANDIDATES_MAX:
+            break
+        if agent.agent_id not in able:
+            against = eligibility.obstacle(item, agent, now=now)
+            if against is not None:
+                shown.append(Candidate(agent_id=agent.agent_id, eligible=False, excluded_by=against))
     return tuple(shown)
 
 

@@ -47,6 +47,7 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._made: dict[str, Any] = {}  # the write statement of each table
 
     async def start(self, firsts: Mapping[Place, int]) -> dict[Place, int]:
         """Return the next offset of each place; one without a position gets the offset given here."""
@@ -164,18 +165,32 @@ class Store:
     async def _replace(
         self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
     ) -> None:
-        statement = self._insert(table)
-        others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
-        await self._write(connection, statement.on_conflict_do_update(index_elements=key, set_=others), rows, key)
+        if rows:
+            await self._write(connection, self._replacing(table, tuple(key)), rows, key)
+
+    def _replacing(self, table: Table, key: tuple[str, ...]) -> Any:
+        """Return the statement that writes whole rows of a table; made once, since making and naming it costs more."""
+        made = self._made.get(table.name)
+        if made is None:
+            statement = self._insert(table)
+            others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
+            made = self._made[table.name] = statement.on_conflict_do_update(index_elements=key, set_=others)
+        return made
 
     async def _add(
         self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
     ) -> None:
-        statement = self._insert(table)
-        total: ColumnElement[int] = table.c.value + statement.excluded.value
-        await self._write(
-            connection, statement.on_conflict_do_update(index_elements=key, set_={"value": total}), rows, key
-        )
+        if rows:
+            await self._write(connection, self._adding(table, tuple(key)), rows, key)
+
+    def _adding(self, table: Table, key: tuple[str, ...]) -> Any:
+        """Return the statement that adds to the values of a table of counters."""
+        made = self._made.get(table.name)
+        if made is None:
+            statement = self._insert(table)
+            total: ColumnElement[int] = table.c.value + statement.excluded.value
+            made = self._made[table.name] = statement.on_conflict_do_update(index_elements=key, set_={"value": total})
+        return made
 
     async def _write(
         self,
