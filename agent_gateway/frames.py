@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import MalformedInput
-from schemas.gateway_frames import ClientFrame, ServerFrame
+from schemas.gateway_frames import ClientFrame, Hello, ServerFrame
 
 _CLIENT: Final[TypeAdapter[ClientFrame]] = TypeAdapter(ClientFrame)
 _PLACES_MAX: Final = 5  # how many wrong fields one error names
@@ -42,6 +42,15 @@ def _place(detail: ErrorDetails) -> str:
     # The name of a field that is not ours is input: what holds it is named instead.
     known = detail["loc"][:-1] if detail["type"] == "extra_forbidden" else detail["loc"]
     return ".".join(map(str, known))
+
+
+def resumes_at(text: str | bytes) -> int | None:
+    """Return the position from which a `hello` wants to go on; None for every other message."""
+    try:
+        frame = parse(text)
+    except FrameRefused:
+        return None
+    return frame.resume.seq if isinstance(frame, Hello) and frame.resume is not None else None
 
 
 def encode(frame: ServerFrame) -> str:

@@ -2,7 +2,8 @@
 
 Presence is a lease: the gateway renews it on the log for every session that answers. A desktop that sleeps keeps its
 socket open for minutes, so an open socket proves nothing; a session with an unanswered ping is not vouched for, and
-its lease runs out by itself. Two pings unanswered, and the socket is closed.
+its lease runs out by itself. Two pings unanswered, and the socket is closed. A gateway that stood still for longer than
+a lease asks first, and vouches for who answers.
 """
 
 from enum import Enum
@@ -35,6 +36,11 @@ class Pulse:
     def answered(self) -> None:
         """The desktop is there."""
         self.unanswered = 0
+
+    def doubt(self, now: float, *, ping_s: float) -> None:
+        """What was answered is too long ago to say anything. The caller sends a ping."""
+        self._due_at = now + ping_s
+        self.unanswered = max(self.unanswered, 1)
 
     def beat(self, now: float, *, ping_s: float) -> Beat:
         """Say what is due now. A `PING` counts as sent."""

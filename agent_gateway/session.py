@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-from agent_gateway.desk import Call, DeskBook, DeskChange, Offer
+from agent_gateway.desk import Call, Desk, DeskBook, DeskChange, Offer
 from agent_gateway.frames import FrameRefused, parse
 from agent_gateway.presence import Beat, Pulse
 from schemas.agents import HangUpRequested, OfferAccepted, OfferRejected, StatusSet, WrapUpDone
@@ -32,6 +32,7 @@ from schemas.gateway_frames import (
     OfferView,
     Ping,
     Pong,
+    Reconnect,
     RejectOffer,
     Resume,
     Resumed,
@@ -170,6 +171,12 @@ class Session:
         elif beat is Beat.SILENT:
             self._request_close(CloseCode.SILENT, "no pong")
 
+    def doubt(self, now: float) -> None:
+        """Time has passed unseen: the desktop is vouched for once it answers a ping, which is sent now."""
+        if self.greeted:
+            self._pulse.doubt(now, ping_s=self._limits.ping_s)
+            self._push(Ping())
+
     def refuse(self, code: ErrorCode, message: str) -> None:
         """Tell the desktop that its last frame had no effect; the session lives."""
         self._push(ErrorFrame(code=code, message=message))
@@ -178,9 +185,21 @@ class Session:
         """What was drained from `facts` may not be on the log. The desktop may try again: repeats are harmless."""
         self.refuse("unavailable", "that may not have arrived; try again")
 
+    def leave(self, after_s: float) -> None:
+        """The gateway is going away: the desktop should connect elsewhere in `after_s` seconds. Until then it works."""
+        self._push(Reconnect(after_s=after_s))
+
     def restart(self) -> None:
-        """The gateway is going away; the desktop should connect again."""
+        """The gateway is gone now; the desktop should connect again, when it was told to or at once."""
         self._request_close(CloseCode.RESTARTING, "restarting")
+
+    def resync(self) -> None:
+        """What was decided is not known without a gap: show how things stand, all of it."""
+        desk = self._book.desk(self.agent_id)
+        if desk.session is not None and desk.session > self.session_id:
+            self._replaced()
+        elif self.greeted:
+            self._show(desk)
 
     # ---- what the desktop says
 
@@ -216,18 +235,17 @@ class Session:
         )
         missed = self._book.since(self.agent_id, resume.seq) if resume else None
         if missed is None or len(missed) + _GREETING_FRAMES > self._limits.unsent_frames_max:
-            self._push(
-                SnapshotFrame(
-                    seq=desk.position,
-                    status=desk.status,
-                    offer=desk.offer.view if desk.offer else None,
-                    call=desk.call.view if desk.call else None,
-                )
-            )
+            self._show(desk)
         else:
             for _, change in missed:
                 self._push(change.frame)
             self._push(Resumed(seq=desk.position))
+            self._seq = desk.position
+
+    def _show(self, desk: Desk) -> None:
+        offer = desk.offer.view if desk.offer else None
+        call = desk.call.view if desk.call else None
+        self._push(SnapshotFrame(seq=desk.position, status=desk.status, offer=offer, call=call))
         self._seq = desk.position
 
     def _accept(self, frame: AcceptOffer) -> None:

@@ -39,7 +39,7 @@ from ivr.steps import (
 from ivr.tasks import facility
 from ivr.utterance import normalise
 from schemas.contacts import ContactArrived, SelfServed
-from schemas.dialog import Gather, HangUp, Heard, Say, Understood
+from schemas.dialog import Gather, HangUp, Heard, Instruction, Say, Understood
 from schemas.ids import ContactId
 from schemas.routing import Urgency
 from schemas.tenant_config import TenantConfig
@@ -48,12 +48,13 @@ By = Literal["digit", "speech", "silence"]
 
 TRIES_MAX: Final = 2  # silences or misunderstandings in a row; then a person
 LOST_TURN: Final = 1000  # where a session that replaces a lost one starts, so that its facts have names of their own
+# Possessive, so that words are read in one way only; of phrases that begin alike, the longer stands first.
 _NO: Final = re.compile(
-    r"(?:no|nope|nah|that is all|that is it|that is everything"
-    r"|nothing|nothing else|i am (?:good|fine|done|all set)|all set|bye|goodbye"
-    r"|nada|nada mas|es todo|eso es todo|adios|no gracias|no thank you|no thanks|thank you|thanks|gracias|[,. ])+"
+    r"(?:[,. ]*+(?:nope|nah|no thank you|no thanks|no gracias|no|that is (?:all|it|everything)|nothing else|nothing"
+    r"|i am (?:good|fine|done|all set)|all set|bye|goodbye|nada mas|nada|es todo|eso es todo|adios"
+    r"|thank you|thanks|gracias)\b)++[,. ]*+"
 )
-_YES: Final = re.compile(r"(?:yes|yeah|yep|sure|please|si|claro|por favor|[,. ])+")
+_YES: Final = re.compile(r"(?:[,. ]*+(?:yes|yeah|yep|sure|please|si|claro|por favor)\b)++[,. ]*+")
 _LANGUAGE: Final = {
     "es": re.compile(r"\b(?:espanol|spanish|en espanol|castellano)\b"),
     "en": re.compile(r"\b(?:english|ingles)\b"),
@@ -100,14 +101,18 @@ def lost(
     """Return what becomes of a call whose session cannot be opened: the emergency notice, and a person.
 
     What the caller had said is unknown, so the call counts as urgent; the fact has one name however often it is lost.
+    The arrival is told once more, under its own name: if the first did not reach the log, nobody would know which leg
+    to connect.
     """
-    before = opened(
+    new = opened(
         contact_id=contact_id, tenant=tenant, account=account, call=call, number=number, caller=caller, carrier=carrier
-    ).with_(turn=LOST_TURN, urgency=Urgency.URGENT)
+    )
+    before = new.with_(turn=LOST_TURN, urgency=Urgency.URGENT)
     after = before.with_(node=WAITING, turn=LOST_TURN + 1)
     say = [prompts.say(name, after.language) for name in ("hand_off_lost", "waiting_tell")]
+    told = (hold(after, *_notices(tenant, after), *say),)
     fact = handed_off(before, after, reason="dialog_lost", urgency_by="dialog_lost")
-    return Step(after, (hold(after, *_notices(tenant, after), *say),), (fact,))
+    return Step(after, told, (_arrived(new, told), fact))
 
 
 def _notices(tenant: TenantConfig, session: Session) -> tuple[Say, ...]:
@@ -124,12 +129,16 @@ def _greet(session: Session, setting: Setting) -> Step:
     name = setting.tenant.facility.name[session.language]
     opening = (setting.notice(after), *_language_offer(after, setting), setting.say("greeting", after, name=name))
     asked = _ask(after, setting, *opening)
+    return Step(after, (asked,), (_arrived(session, (asked,)),))
+
+
+def _arrived(session: Session, instructions: tuple[Instruction, ...]) -> DialogFact:
     data = ContactArrived(
         contact_id=session.contact_id, carrier=session.carrier, account=session.account, call=session.call,
-        number=session.number, language=session.language, answer_by_s=answer_by_s((asked,)),
+        number=session.number, language=session.language, answer_by_s=answer_by_s(instructions),
     )  # fmt: skip
     private = {"caller_number": session.caller} if session.caller else {}
-    return Step(after, (asked,), (DialogFact(fact_name("arrived", session), data, private),))
+    return DialogFact(fact_name("arrived", session), data, private)
 
 
 def _language_offer(session: Session, setting: Setting) -> tuple[Say, ...]:

@@ -53,11 +53,28 @@ class Session(LogModel):
     ordinal: int = Field(default=0, ge=0, description="how often the caller came back from an agent that was lost")
 
     def to_bytes(self) -> bytes:
-        """Return the session in at most `BYTES_MAX` bytes; equal sessions give equal bytes."""
-        fields = self.model_dump(mode="json", exclude_defaults=True)
-        octets = _compact({_SHORT[name]: value for name, value in fields.items()})
-        assert len(octets) <= BYTES_MAX, "the fields' own bounds keep a session small"
+        """Return the session in at most `BYTES_MAX` bytes; equal sessions give equal bytes.
+
+        What does not fit is left out (a number of control characters, a model's long flags): a caller must not be stuck
+        because of it. The urgency stays, and all of it is on the log anyway.
+        """
+        session = self
+        while len(octets := session._octets()) > BYTES_MAX:
+            session = session._smaller()
         return octets
+
+    def _octets(self) -> bytes:
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        return _compact({_SHORT[name]: value for name, value in fields.items()})
+
+    def _smaller(self) -> Self:
+        """Return a copy without what is needed least: the oldest words, the caller's number, the least grave flag."""
+        if self.said:
+            return self.with_(said=self.said[1:])
+        if self.caller:
+            return self.with_(caller=None)
+        assert self.red_flags, "the other fields' own bounds keep a session small"
+        return self.with_(red_flags=self.red_flags[:-1])
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:

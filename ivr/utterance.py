@@ -71,7 +71,8 @@ _ONE_OH: Final = re.compile(r"\b1 (?:oh|o) (\d)\b")  # "one oh three"
 def normalise(text: str) -> str:
     """Return the words of `text` in the one spelling that all rules are written for; looks at the first 1,000 chars."""
     plain = unicodedata.normalize("NFKD", text[:CHARS_MAX].lower().replace("\u2019", "'"))
-    result = "".join(char for char in plain if not unicodedata.combining(char))
+    # Cut once more: some characters are written out as a dozen.
+    result = "".join(char for char in plain if not unicodedata.combining(char))[:CHARS_MAX]
     for pattern, replacement in _SPELLINGS:
         result = pattern.sub(replacement, result)
     spoken = " ".join(_digits(result.split()))

@@ -1,6 +1,6 @@
 """The agent's state: what the machine derives from decisions. What the person declares (status) is not in this table.
 
-`unreachable` is not a row: an agent without work whose desktop is gone is shown as such, see `engine`.
+`unreachable` is not a row: an agent without work whose desktop is gone is shown as such, see `judgement.view`.
 """
 
 from typing import Final

@@ -1,20 +1,21 @@
 """Folding decisions: what each decision changes. The owner folds what it decides, everyone else what they read.
 
-There is one way for both, so that a state that was restored equals one that was lived through.
+There is one way for both, so that a state that was restored equals one that was lived through. Each handler works out
+the new entities first and stores them last, so that a decision that cannot be folded has changed nothing.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from router import agent_state, contact_state, item_state, reservation_state
 from router.entities import AgentRecord, Item, Reservation
 from router.facts import declared, put_agent
+from router.replacing import replace
 from router.state import CellState
 from schemas import decisions as made
 from schemas.ids import AgentId
-from schemas.routing import AgentStatus
+from schemas.routing import AgentState, AgentStatus
 
 RING_NO_ANSWER: Final = "ring_no_answer"
 
@@ -48,7 +49,7 @@ def _urgency_changed(state: CellState, data: made.UrgencyChanged, _at: datetime)
     state.put_item(replace(item, urgency=data.urgency, queue=data.queue, requirements=data.requirements))
 
 
-def _reserved(state: CellState, data: made.AgentReserved, _at: datetime) -> None:
+def _reserved(state: CellState, data: made.AgentReserved, at: datetime) -> None:
     item = _moved(state.items[data.item_id], data)
     agent = _engaged(state.agents[data.agent_id], data)
     reservation = Reservation(
@@ -58,6 +59,9 @@ def _reserved(state: CellState, data: made.AgentReserved, _at: datetime) -> None
         contact_id=data.contact_id,
         agent_id=data.agent_id,
         expires_at=data.expires_at,
+        since=at,
+        why=data.why,
+        sealed=data.sealed,
     )
     state.fence = data.fence
     state.put_item(replace(item, reservation_id=data.reservation_id, attempts=item.attempts + 1))
@@ -66,21 +70,20 @@ def _reserved(state: CellState, data: made.AgentReserved, _at: datetime) -> None
 
 
 def _reservation_moved(state: CellState, data: Any, _at: datetime) -> None:
-    reservation = state.reservations[data.reservation_id]
-    moved = reservation_state.next_state(reservation.state, data.type)
-    state.put_reservation(replace(reservation, state=moved))
+    state.put_reservation(_answered(state.reservations[data.reservation_id], data))
 
 
 def _lapsed(state: CellState, data: made.ReservationLapsed, at: datetime) -> None:
-    _reservation_moved(state, data, at)
     agent = state.agents[data.agent_id]
+    _reservation_moved(state, data, at)
     if data.reachable and agent.next_status is None:
         put_agent(state, replace(agent, next_status=AgentStatus.BREAK, next_reason=RING_NO_ANSWER))
 
 
 def _canceled(state: CellState, data: made.ReservationCanceled, at: datetime) -> None:
-    _reservation_moved(state, data, at)
+    reservation = _answered(state.reservations[data.reservation_id], data)
     _release(state, data, at)
+    state.put_reservation(reservation)
 
 
 def _requeued(state: CellState, data: made.ItemRequeued, at: datetime) -> None:
@@ -93,33 +96,40 @@ def _requeued(state: CellState, data: made.ItemRequeued, at: datetime) -> None:
     state.put_item(replace(item, reservation_id=None, excluded=excluded))
 
 
-def _connecting(state: CellState, data: made.ItemConnecting, _at: datetime) -> None:
-    state.put_item(_moved(state.items[data.item_id], data))
-    state.put_reservation(replace(state.reservations[data.reservation_id], expires_at=data.expires_at))
-    put_agent(state, _engaged(state.agents[data.agent_id], data))
+def _timed(state: CellState, data: made.ItemConnecting | made.ItemWrapping, at: datetime) -> None:
+    item = _moved(state.items[data.item_id], data)
+    reservation = replace(state.reservations[data.reservation_id], expires_at=data.expires_at, since=at)
+    agent = _engaged(state.agents[data.agent_id], data)
+    state.put_item(item)
+    state.put_reservation(reservation)
+    put_agent(state, agent)
 
 
 def _joining(state: CellState, data: made.CallerJoining, _at: datetime) -> None:
+    reservation = replace(state.reservations[data.reservation_id], joining=True)
     state.put_item(_moved(state.items[data.item_id], data))
-    state.put_reservation(replace(state.reservations[data.reservation_id], joining=True))
+    state.put_reservation(reservation)
 
 
-def _connected(state: CellState, data: made.ItemConnected, _at: datetime) -> None:
-    state.put_item(_moved(state.items[data.item_id], data))
-    state.put_contact(replace(state.contacts[data.contact_id], spoken_to=True))
-    put_agent(state, _engaged(state.agents[data.agent_id], data))
+def _connected(state: CellState, data: made.ItemConnected, at: datetime) -> None:
+    item = _moved(state.items[data.item_id], data)
+    reservation = replace(state.reservations[data.reservation_id], since=at)
+    contact = replace(state.contacts[data.contact_id], spoken_to=True)
+    agent = _engaged(state.agents[data.agent_id], data)
+    state.put_item(item)
+    state.put_reservation(reservation)
+    state.put_contact(contact)
+    put_agent(state, agent)
 
 
 def _released_leg(state: CellState, data: made.LegReleased, _at: datetime) -> None:
     reservation = state.reservations.get(data.reservation_id) if data.reservation_id else None
+    contact = state.contacts.get(data.contact_id)
     if reservation is not None and data.leg == "caller":
         state.put_reservation(replace(reservation, hang_up_told=True))
-
-
-def _wrapping(state: CellState, data: made.ItemWrapping, _at: datetime) -> None:
-    state.put_item(_moved(state.items[data.item_id], data))
-    state.put_reservation(replace(state.reservations[data.reservation_id], expires_at=data.expires_at))
-    put_agent(state, _engaged(state.agents[data.agent_id], data))
+    elif contact is not None and data.reservation_id in contact.stray_legs:
+        left = tuple(stray for stray in contact.stray_legs if stray != data.reservation_id)
+        state.put_contact(replace(contact, stray_legs=left))
 
 
 def _completed(state: CellState, data: made.ItemCompleted, at: datetime) -> None:
@@ -146,6 +156,20 @@ def _diverted(state: CellState, data: made.ContactDiverted, at: datetime) -> Non
     )
 
 
+def _reset(state: CellState, data: made.ContactReset, at: datetime) -> None:
+    """Give the contact's work up. No table is asked: whatever state it is in, that state was the trouble."""
+    for work in data.released:
+        item = state.items.get(work.item_id)
+        if item is not None:
+            state.drop_item(item)
+        agent = state.agents.get(work.agent_id) if work.agent_id else None
+        if agent is not None and agent.reservation_id == work.reservation_id:
+            put_agent(state, _freed(replace(agent, state=AgentState.IDLE), at))
+    contact = state.contacts[data.contact_id]
+    asked = contact.items + 1 if contact.requests else 0
+    state.put_contact(replace(contact, resets=contact.resets + 1, requests=asked, item_id=None))
+
+
 def _ended(state: CellState, data: made.ContactEnded, at: datetime) -> None:
     state.forget(state.contacts[data.contact_id], at=at)
 
@@ -156,8 +180,27 @@ def _announced(state: CellState, data: made.AgentChanged, _at: datetime) -> None
     put_agent(state, replace(agent, announced=data, unreachable=not data.reachable, reachable_until=lapsed))
 
 
+def _extended(state: CellState, data: made.DeadlinesExtended, _at: datetime) -> None:
+    by = timedelta(seconds=data.by_s)
+    for extended in data.reservations:
+        reservation = state.reservations[extended.reservation_id]
+        state.put_reservation(replace(reservation, expires_at=extended.expires_at))
+    for contact in [contact for contact in state.contacts.values() if contact.silent_after is not None]:
+        state.put_contact(replace(contact, silent_after=_later(contact.silent_after, by)))
+    for agent in [agent for agent in state.agents.values() if agent.reachable_until is not None]:
+        put_agent(state, replace(agent, reachable_until=_later(agent.reachable_until, by)))
+
+
+def _later(deadline: datetime | None, by: timedelta) -> datetime | None:
+    return None if deadline is None else deadline + by
+
+
 def _nothing(_state: CellState, _data: Any, _at: datetime) -> None:
     """The record speaks to readers; the state has it already."""
+
+
+def _answered(reservation: Reservation, decision: Any) -> Reservation:
+    return replace(reservation, state=reservation_state.next_state(reservation.state, decision.type))
 
 
 def _moved(item: Item, decision: Any) -> Item:
@@ -170,11 +213,14 @@ def _engaged(agent: AgentRecord, decision: Any) -> AgentRecord:
 
 def _release(state: CellState, data: Any, at: datetime) -> None:
     """Free the agent that the decision names; what they declared meanwhile takes effect now."""
-    agent = state.agents[AgentId(data.agent_id)]
-    agent = replace(_engaged(agent, data), reservation_id=None, idle_since=at)
+    put_agent(state, _freed(_engaged(state.agents[AgentId(data.agent_id)], data), at))
+
+
+def _freed(agent: AgentRecord, at: datetime) -> AgentRecord:
+    agent = replace(agent, reservation_id=None, idle_since=at)
     if agent.next_status is not None:
         agent = replace(declared(agent, agent.next_status, agent.next_reason, at=at), idle_since=at)
-    put_agent(state, agent)
+    return agent
 
 
 _EFFECTS: Final[Mapping[str, Callable[[CellState, Any, datetime], None]]] = {
@@ -185,17 +231,19 @@ _EFFECTS: Final[Mapping[str, Callable[[CellState, Any, datetime], None]]] = {
     "reservation.rescinded": _reservation_moved,
     "reservation.canceled": _canceled,
     "item.requeued": _requeued,
-    "item.connecting": _connecting,
+    "item.connecting": _timed,
     "item.caller_joining": _joining,
     "item.connected": _connected,
     "leg.released": _released_leg,
-    "item.wrapping": _wrapping,
+    "item.wrapping": _timed,
     "item.completed": _completed,
     "item.abandoned": _abandoned,
     "contact.diverted": _diverted,
     "contact.ended": _ended,
+    "contact.reset": _reset,
     "agent.changed": _announced,
     "config.adopted": _nothing,
+    "deadlines.extended": _extended,
     "fact.rejected": _nothing,
     "unrecognised": _nothing,
 }

@@ -45,7 +45,7 @@ def unfit(item: Item, agent: AgentRecord) -> str | None:
 
 def excluded(item: Item, agent: AgentRecord, *, now: datetime) -> str | None:
     """Return `excluded` while the agent is not to be asked again for this very item."""
-    if item.urgency is Urgency.EMERGENT:
+    if not item.excluded or item.urgency is Urgency.EMERGENT:
         return None
     held = any(agent_id == agent.agent_id and until > now for agent_id, until in item.excluded)
     return "excluded" if held else None

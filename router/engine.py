@@ -14,15 +14,15 @@ same records decide the same.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, Final, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeVar
 
-from router import effects, eligibility, expiry, facts, judgement, matching
+from router import effects, eligibility, expiry, facts, judgement, matching, recovery
 from router.entities import AgentRecord
 from router.state import CellState
 from schemas import decisions as made
 from schemas.errors import Defect
-from schemas.ids import CellId, TenantId
+from schemas.ids import CellId, ContactId, TenantId
 from schemas.intake import ConfigApplied, FactEnvelope
 
 NameT = TypeVar("NameT", bound=str)
@@ -39,6 +39,7 @@ class Engine:
         self._state = CellState(cell)
         self._rejected: list[made.FactRejected] = []
         self._unadopted: list[TenantId] = []
+        self._undecided_for = timedelta(0)
 
     @property
     def cell(self) -> CellId:
@@ -77,12 +78,16 @@ class Engine:
         self._rejected.append(rejection)
         return rejection
 
-    def judge_everything(self) -> None:
-        """Look at every entity in the next `decide`: for who has just become the owner of a restored state."""
+    def take_over(self, undecided_for: timedelta) -> None:
+        """Become the owner's: look at every entity in the next `decide`, and give back the time that was lost.
+
+        `undecided_for`: how long nobody could decide; zero if somebody could.
+        """
         state = self._state
         state.touched_contacts.update(dict.fromkeys(sorted(state.contacts)))
         state.touched_agents.update(dict.fromkeys(sorted(state.agents)))
         state.rematch = True
+        self._undecided_for = undecided_for
 
     # ---- deciding
 
@@ -91,6 +96,11 @@ class Engine:
         state = self._state
         unfinished = state.touched_contacts or state.touched_agents or state.rematch
         return state.decided_at if unfinished and state.decided_at else state.next_timer()
+
+    def due(self, now: datetime) -> bool:
+        """Tell whether `decide(now)` may judge a timer, so that every fact appended until then has to be folded."""
+        timer = self._state.next_timer()
+        return timer is not None and timer <= max(now, self._state.decided_at or now)
 
     def decide(self, now: datetime) -> list[made.Decision]:
         """Return what follows from the state at `now`, already folded. `now` never runs backwards.
@@ -104,30 +114,48 @@ class Engine:
             judged = self._next_judgement(now)
             if judged is None:
                 break
-            for decision in judged:
-                self._fold(decision, now)
-                decisions.append(decision)
+            decisions += self._drawn(judged, now)
         if decisions:
             state.decided_at = now
         return decisions
 
-    def _next_judgement(self, now: datetime) -> Iterator[made.Decision] | None:
+    def _drawn(self, judged: "_Judged", now: datetime) -> list[made.Decision]:
+        """Fold decisions one by one as they are drawn. A contact that cannot be judged is reset; others go on."""
+        decisions: list[made.Decision] = []
+        try:
+            for decision in judged.decisions:
+                self._fold(decision, now)
+                decisions.append(decision)
+        except Exception as error:
+            if judged.contact is None or judged.contact not in self._state.contacts:
+                raise
+            for decision in recovery.reset(self._state, judged.contact, error):
+                self._fold(decision, now)
+                decisions.append(decision)
+        return decisions
+
+    def _next_judgement(self, now: datetime) -> "_Judged | None":
         """Return the next thing to judge; its decisions are folded one by one as they are drawn."""
         state = self._state
+        if self._undecided_for:
+            by, self._undecided_for = self._undecided_for, timedelta(0)
+            return _Judged(expiry.extend(state, by))
         if self._rejected:
-            return self._rejection(self._rejected.pop(0))
+            rejected = self._rejected.pop(0)
+            return _Judged(self._rejection(rejected), ContactId(rejected.subject))
         if self._unadopted:
-            return self._adoption(self._unadopted.pop(0))
+            return _Judged(self._adoption(self._unadopted.pop(0)))
         if state.touched_contacts:
-            return judgement.judge_contact(state, _first(state.touched_contacts), now)
+            contact = _first(state.touched_contacts)
+            return _Judged(judgement.judge_contact(state, contact, now), contact)
         if state.touched_agents:
-            return judgement.judge_agent(state, _first(state.touched_agents))
+            return _Judged(judgement.judge_agent(state, _first(state.touched_agents)))
         due = state.pop_due(now)
         if due is not None:
-            return expiry.expire(state, *due, now)
+            return _Judged(expiry.expire(state, *due, now), expiry.contact_of(state, *due))
         if state.rematch:
             state.rematch = False
-            return self._match(now)
+            return _Judged(self._match(now))
         return None
 
     def _fold(self, decision: made.Decision, at: datetime) -> None:
@@ -154,6 +182,13 @@ class Engine:
             yield judgement.reserve(state, match, considered, of=len(everyone), now=now)
         state.rematch = state.rematch or len(matches) > MATCHES_MAX
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether all that was folded is judged, so that a record may say so without deciding."""
+        state = self._state
+        unfinished = self._undecided_for or self._rejected or self._unadopted
+        return not (unfinished or state.touched_contacts or state.touched_agents or state.rematch)
+
     # ---- snapshots
 
     def image(self) -> dict[str, Any]:
@@ -172,6 +207,11 @@ class Engine:
         engine = cls(state.cell)
         engine._state = state
         return engine
+
+
+class _Judged(NamedTuple):
+    decisions: Iterator[made.Decision]
+    contact: ContactId | None = None  # whose trouble it is if drawing them fails
 
 
 def _first(names: dict[NameT, None]) -> NameT:

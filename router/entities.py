@@ -26,7 +26,7 @@ WAITING: Final = frozenset({ItemState.QUEUED, ItemState.RESERVED, ItemState.CONN
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person who reached us, until a day after they are gone (then only the id is kept)."""
+    """A person who reached us. When they are gone, only the id is kept, for a day."""
 
     contact_id: ContactId
     tenant: TenantId
@@ -49,6 +49,8 @@ class Contact:
     items: int = 0  # how many work items that has made; the next request makes another
     item_id: ItemId | None = None  # the live one
     turn: int = -1  # the latest of the dialog
+    stray_legs: tuple[ReservationId, ...] = ()  # agents' phones that answered after their reservation had ended
+    resets: int = 0  # how often its work was given up for a defect of ours
     silent_after: datetime | None = None  # the dialog is lost if nothing is heard until then
 
 
@@ -90,6 +92,9 @@ class Reservation:
     leg_up: bool = False
     leg_lost: CallEndCause | None = None
     carrier_failed: bool = False
+    since: datetime | None = None  # when the work came to be where it stands: offered, connecting, connected, wrapping
+    why: str = ""  # what the agent was told
+    sealed: Sealed | None = None  # and shown; kept here, since the contact may be over before the work is
     joining: bool = False  # the caller was told to join
     joined: bool = False
     hang_up_wanted: bool = False

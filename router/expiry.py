@@ -1,13 +1,17 @@
-"""What follows from a timer that is due: an offer without answer, a connection that took too long, a lost desktop."""
+"""What follows from a timer that is due: an offer without answer, a connection that took too long, a lost desktop.
+
+And from one that nobody could look at: it is put off by as long.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 from router.entities import AgentRecord, Reservation
 from router.judgement import complete, divert, requeue, take_back, view
 from router.state import CellState
 from schemas import decisions as made
-from schemas.ids import AgentId, ReservationId
+from schemas.ids import AgentId, ContactId, ItemId, ReservationId
 from schemas.routing import Disposition, ItemState, RequeueReason, ReservationState
 
 
@@ -21,6 +25,15 @@ def expire(state: CellState, kind: str, name: str, now: datetime) -> Iterator[ma
         yield from _expire_presence(state, state.agents[AgentId(name)])
     else:
         state.rematch = True  # an exclusion is over
+
+
+def contact_of(state: CellState, kind: str, name: str) -> ContactId | None:
+    """Return whose timer it is; None for an agent's."""
+    if kind == "contact":
+        return ContactId(name)
+    if kind == "reservation":
+        return state.reservations[ReservationId(name)].contact_id
+    return state.items[ItemId(name)].contact_id if kind == "item" else None
 
 
 def _expire_reservation(state: CellState, reservation: Reservation, now: datetime) -> Iterator[made.Decision]:
@@ -50,3 +63,20 @@ def _expire_presence(state: CellState, agent: AgentRecord) -> Iterator[made.Deci
         yield from take_back(state, state.items[held.item_id], held, RequeueReason.UNREACHABLE, None)
         agent = state.agents[agent.agent_id]
     yield view(agent, reachable=False)
+
+
+def extend(state: CellState, by: timedelta) -> Iterator[made.Decision]:
+    """Give everyone the time back that passed while nobody could decide."""
+    running = [
+        made.ExtendedDeadline(
+            reservation_id=reservation.reservation_id,
+            agent_id=reservation.agent_id,
+            expires_at=reservation.expires_at + by,
+        )
+        for reservation in state.reservations.values()
+        if state.items[reservation.item_id].state is not ItemState.CONNECTED
+    ]
+    leases = (agent.reachable_until for agent in state.agents.values())
+    dialogs = (contact.silent_after for contact in state.contacts.values())
+    if running or any(deadline is not None for deadline in chain(leases, dialogs)):
+        yield made.DeadlinesExtended(by_s=by.total_seconds(), reservations=tuple(running))

@@ -4,12 +4,12 @@ Each handler works out the new entities first and stores them last, so that a fa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from router import contact_state, eligibility, reservation_state
 from router.entities import WAITING, AgentRecord, Contact, Reservation
+from router.replacing import replace
 from router.state import CellState, engaged
 from schemas import agents as agent_facts
 from schemas import contacts as contact_facts
@@ -147,6 +147,8 @@ def _about_reservation(change: Callable[[Reservation, Any], Reservation]) -> "Co
     def handler(state: CellState, contact: Contact, data: Any, at: datetime) -> None:
         reservation = state.reservations.get(data.reservation_id)
         if reservation is None or reservation.contact_id != contact.contact_id:
+            if isinstance(data, contact_facts.AgentLegAnswered) and contact.contact_id in state.contacts:
+                state.put_contact(replace(contact, stray_legs=(*contact.stray_legs, data.reservation_id)))
             return
         state.put_reservation(change(reservation, data))
         item = state.items[reservation.item_id]

@@ -12,9 +12,10 @@ from typing import Final, Literal
 from router import eligibility
 from router.entities import WAITING, AgentRecord, Contact, Item, Reservation
 from router.matching import Match
+from router.recovery import RESETS_MAX
 from router.state import CellState, engaged
 from schemas import decisions as made
-from schemas.ids import AgentId, ContactId, QueueName, Skill, item_id, reservation_id
+from schemas.ids import AgentId, ContactId, QueueName, ReservationId, Skill, item_id, reservation_id
 from schemas.routing import (
     AgentState,
     ContactState,
@@ -28,6 +29,7 @@ from schemas.routing import (
 )
 
 LANGUAGE_SKILL: Final = "lang-"
+_OPEN: Final = frozenset({ReservationState.CREATED, ReservationState.ACCEPTED})
 DEFAULT_LANGUAGE: Final = "en"
 
 
@@ -37,6 +39,8 @@ DEFAULT_LANGUAGE: Final = "en"
 def judge_contact(state: CellState, name: ContactId, now: datetime) -> Iterator[made.Decision]:
     """Yield what a contact, its work item and its reservation call for."""
     contact = state.contacts.get(name)
+    if contact is not None and contact.resets >= RESETS_MAX and not contact.leg_gone:
+        return
     item = _live_item(state, name)
     if contact is not None and contact.leg_gone:
         yield from _caller_gone(state, contact, item, now)
@@ -52,6 +56,15 @@ def judge_contact(state: CellState, name: ContactId, now: datetime) -> Iterator[
         yield from _judge_reservation(state, item, state.reservations[item.reservation_id], now)
     for other in _wrapping_items(state, name):
         yield from _wrapped(state, other)
+    yield from _hang_up_strays(state, name)
+
+
+def _hang_up_strays(state: CellState, name: ContactId) -> Iterator[made.Decision]:
+    """End agents' legs that came up too late: they would stand in the caller's conference beside another agent."""
+    contact = state.contacts.get(name)
+    if contact is not None:
+        for stray in contact.stray_legs:
+            yield _release_leg(contact, "agent", stray)
 
 
 def _live_item(state: CellState, name: ContactId) -> Item | None:
@@ -94,7 +107,7 @@ def _abandon(state: CellState, contact: Contact, item: Item) -> Iterator[made.De
             agent_id=reservation.agent_id,
         )
     if reservation is not None and where is ItemState.CONNECTING:
-        yield _release_agent_leg(contact, reservation)
+        yield _release_leg(contact, "agent", reservation.reservation_id)
     yield made.ItemAbandoned(item_id=item.item_id, contact_id=item.contact_id, state=where)
 
 
@@ -141,10 +154,10 @@ def _raise_urgency(state: CellState, contact: Contact, item: Item) -> Iterator[m
         why=why,
     )
     reservation = state.reservations.get(item.reservation_id) if item.reservation_id else None
-    if reservation is not None and item.state is ItemState.RESERVED:
-        agent = state.agents[reservation.agent_id]
-        if eligibility.unfit(state.items[item.item_id], agent) is not None:
-            yield from take_back(state, state.items[item.item_id], reservation, RequeueReason.NEEDS_CHANGED, None)
+    if reservation is None or reservation.joining or reservation.state not in _OPEN:
+        return  # the caller is on the way to them already; or they said no, and that is judged next
+    if eligibility.unfit(state.items[item.item_id], state.agents[reservation.agent_id]) is not None:
+        yield from take_back(state, state.items[item.item_id], reservation, RequeueReason.NEEDS_CHANGED, None)
 
 
 # ---- reservations
@@ -188,15 +201,7 @@ def _judge_reservation(
         yield _wrap(state, item, now)
     hanging_up = reservation.hang_up_wanted and not reservation.hang_up_told
     if hanging_up and item.state in {ItemState.CONNECTING, ItemState.CONNECTED}:
-        yield made.LegReleased(
-            contact_id=contact.contact_id,
-            leg="caller",
-            reservation_id=reservation.reservation_id,
-            tenant=contact.tenant,
-            carrier=contact.carrier,
-            account=contact.account,
-            call=contact.call,
-        )
+        yield _release_leg(contact, "caller", reservation.reservation_id)
 
 
 def _judge_answer(
@@ -264,7 +269,7 @@ def take_back(
         reason=reason,
     )
     if item.state is ItemState.CONNECTING:
-        yield _release_agent_leg(state.contacts[item.contact_id], reservation)
+        yield _release_leg(state.contacts[item.contact_id], "agent", reservation.reservation_id)
     yield requeue(item, reservation, reason, until)
 
 
@@ -280,11 +285,11 @@ def requeue(item: Item, reservation: Reservation, reason: RequeueReason, until: 
     )
 
 
-def _release_agent_leg(contact: Contact, reservation: Reservation) -> made.LegReleased:
+def _release_leg(contact: Contact, leg: Literal["agent", "caller"], of: ReservationId) -> made.LegReleased:
     return made.LegReleased(
         contact_id=contact.contact_id,
-        leg="agent",
-        reservation_id=reservation.reservation_id,
+        leg=leg,
+        reservation_id=of,
         tenant=contact.tenant,
         carrier=contact.carrier,
         account=contact.account,

@@ -7,12 +7,12 @@ equals the longest idle. The routing engine's policies take this module's place 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from heapq import nsmallest
 
 from router import eligibility
 from router.entities import AgentRecord, Item
 from schemas.decisions import Candidate
-from schemas.ids import AgentId
+from schemas.ids import AgentId, TenantId
+from schemas.routing import Requirement
 
 CANDIDATES_MAX = 20
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -20,6 +20,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 Rank = tuple[float, datetime, AgentId]
 Ranked = tuple[Rank, AgentRecord]
+_Need = tuple[TenantId, tuple[Requirement, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +50,32 @@ def preference(item: Item, agent: AgentRecord) -> Rank:
 def propose(waiting: Iterable[Item], free: Mapping[AgentId, AgentRecord], *, now: datetime) -> list[Match]:
     """Pair waiting items, in the order given, with free agents. Nobody is paired twice.
 
-    What an item needs decides whether anyone can take it, so a need that found nobody is not looked at again.
+    Who fits, and how well, depends on the tenant and the requirements alone: agents are ranked once for all items that
+    need the same, and a need that nobody meets is not looked at again.
     """
-    left = dict(free)
-    barren: set[tuple[object, ...]] = set()
+    taken: set[AgentId] = set()
+    fit: dict[_Need, list[Ranked]] = {}
     matches: list[Match] = []
     for item in waiting:
-        if not left:
+        if len(taken) == len(free):
             break
-        needs = (item.tenant, item.requirements)
-        if needs in barren:
-            continue
-        fit = [agent for agent in left.values() if eligibility.unfit(item, agent) is None]
-        able = [agent for agent in fit if eligibility.excluded(item, agent, now=now) is None]
-        if not fit:
-            barren.add(needs)
+        need = (item.tenant, item.requirements)
+        if need not in fit:
+            fit[need] = _ranked(item, (agent for agent in free.values() if agent.agent_id not in taken))
+        fit[need] = left = [place for place in fit[need] if place[1].agent_id not in taken]
+        able = [place for place in left if eligibility.excluded(item, place[1], now=now) is None]
         if able:
-            ranked = rank(item, able)
-            best = ranked[0][1]
-            del left[best.agent_id]
+            best = able[0][1]
+            taken.add(best.agent_id)
+            ranked = tuple(able[:CANDIDATES_MAX])
             matches.append(Match(item, best, why=_why(item, best, of=len(able)), ranked=ranked))
     return matches
 
 
-def rank(item: Item, able: Iterable[AgentRecord]) -> tuple[Ranked, ...]:
-    """Return the best of those who may take the item, best first, as many as a decision records."""
+def _ranked(item: Item, agents: Iterable[AgentRecord]) -> list[Ranked]:
+    """Return who fits, best first."""
     # A rank ends in the agent's id, so two are never equal and the agents themselves are never compared.
-    return tuple(nsmallest(CANDIDATES_MAX, ((preference(item, agent), agent) for agent in able)))
+    return sorted((preference(item, agent), agent) for agent in agents if eligibility.unfit(item, agent) is None)
 
 
 def candidates(
@@ -86,16 +86,17 @@ def candidates(
     `ranked` are those who may, if that is known already.
     """
     if ranked is None:
-        ranked = rank(item, (agent for agent in agents if eligibility.obstacle(item, agent, now=now) is None))
+        able = [agent for agent in agents if eligibility.obstacle(item, agent, now=now) is None]
+        ranked = _ranked(item, able)[:CANDIDATES_MAX]
     shown = [
         Candidate(agent_id=agent.agent_id, eligible=True, score=-place[0], idle_since=agent.idle_since)
         for place, agent in ranked
     ]
-    able = {agent.agent_id for _, agent in ranked}
+    known = {agent.agent_id for _, agent in ranked}
     for agent in agents:
         if len(shown) >= CANDIDATES_MAX:
             break
-        if agent.agent_id not in able:
+        if agent.agent_id not in known:
             against = eligibility.obstacle(item, agent, now=now)
             if against is not None:
                 shown.append(Candidate(agent_id=agent.agent_id, eligible=False, excluded_by=against))

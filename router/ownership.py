@@ -56,11 +56,11 @@ class Ownership:
         self.lineage = lineage or Lineage()
         self.role = Role.FOLLOWING
 
-    def claim(self, versions: dict[str, str]) -> Claim:
+    def claim(self, versions: dict[str, str], ordinal: int | None = None) -> Claim:
         """Return the claim to append. Each is distinct, so that a late copy of an older one is not mistaken for it."""
         self._claims += 1
         self.role = Role.CLAIMING
-        return Claim(owner=self._token, versions=versions)
+        return Claim(owner=self._token, ordinal=ordinal, versions=versions)
 
     @property
     def _token(self) -> str:

@@ -7,22 +7,27 @@ folded the same facts before the same decisions as the one that lived through it
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
 
 from router.engine import ENGINE_VERSION, Engine
 from router.ownership import Lineage, Ownership, Role
-from schemas.decisions import Claim, Decision, DecisionRecord, FactRejected, Step
-from schemas.errors import Defect
+from router.succession import Standing
+from schemas.decisions import Claim, Decision, DecisionRecord, FactRejected, Heartbeat, Step
 from schemas.ids import CellId
 from schemas.intake import FactEnvelope
 
 POLICY_VERSION: Final = "walk-1"
 NOTHING_FOLDED: Final = -1
+OUTAGE_MIN: Final = timedelta(seconds=2)  # a gap that is shorter is the usual one between two records
 
 
 class Partition:
     """The engines of one partition's cells, and their owner's place in the log."""
+
+    engine_type: ClassVar[type[Engine]] = Engine
+    """What decides for a cell; an exploration of the rules of ownership puts a smaller one in its place."""
 
     def __init__(self, name: str, *, lineage: Lineage | None = None, intake_next: int = 0) -> None:
         """`name` is unique to this object, over all processes; `intake_next` is where it will read `intake` from."""
@@ -34,6 +39,12 @@ class Partition:
         self._line: dict[CellId, deque[tuple[int, FactEnvelope]]] = {}
         self._steps: deque[Step] = deque()
         self._leading = False
+        self._taking_over = False
+        self._last_sign: datetime | None = None  # when somebody was last known to decide
+        self.standing = Standing()
+        """How the owner appears, for who follows."""
+        self.counted = -1
+        """Offset of the newest record of `decisions` that counts."""
         self.spent = False
         """What is folded is no prefix of the log that counts: drop this object and restore another."""
 
@@ -42,9 +53,24 @@ class Partition:
         """Tell whether this process may decide: its claim stands, and all that counts before it is folded."""
         return self._leading and self.ownership.role is Role.OWNING and not self.spent
 
-    def claim(self) -> Claim:
-        """Return the claim to append to `decisions`."""
-        return self.ownership.claim({"engine": ENGINE_VERSION, "policy": POLICY_VERSION})
+    def claim(self, ordinal: int | None = None) -> Claim:
+        """Return the claim to append to `decisions`; `ordinal` is the claiming router's."""
+        return self.ownership.claim({"engine": ENGINE_VERSION, "policy": POLICY_VERSION}, ordinal)
+
+    @property
+    def claiming(self) -> bool:
+        """Tell whether a claim of this object is on its way."""
+        return self.ownership.role is Role.CLAIMING
+
+    @property
+    def last_sign(self) -> datetime | None:
+        """When an owner last said that it decides, by its own clock."""
+        return self._last_sign
+
+    @property
+    def warm(self) -> bool:
+        """Tell whether all that counts and was read is folded."""
+        return not self._steps and not self.spent
 
     # ---- reading
 
@@ -60,10 +86,26 @@ class Partition:
 
     def record(self, offset: int, record: DecisionRecord) -> list[FactRejected]:
         """Take the record at `offset` of `decisions`, in order; returns what `fact` does."""
+        lineage = self.ownership.lineage
+        before = (lineage.epoch, lineage.seq)
         counts = self.ownership.observe(offset, record)
+        if before != (lineage.epoch, lineage.seq):
+            self.counted = offset
+            self._see(record)
         if counts and isinstance(record, Step):
             self._steps.append(record)
         return self._advance()
+
+    def _see(self, record: DecisionRecord) -> None:
+        """Note what a record that counts tells of its owner."""
+        if isinstance(record, Claim):
+            self.standing = Standing(owner=record.ordinal, claimed=True)
+            return
+        at = record.sent_at if isinstance(record, Heartbeat) else record.decided_at
+        if at is not None:
+            self._last_sign = max(at, self._last_sign or at)
+        if isinstance(record, Heartbeat) and record.leaving:
+            self.standing = replace(self.standing, left=True)
 
     def _advance(self) -> list[FactRejected]:
         """Fold as far as both logs allow: a step once every fact before it was read; the rest once we own."""
@@ -79,9 +121,7 @@ class Partition:
             self._leading = False
             return []
         if not self._leading:
-            self._leading = True
-            for engine in self.engines.values():
-                engine.judge_everything()
+            self._leading = self._taking_over = True
         return self._fold_line()
 
     def _follow(self, step: Step) -> None:
@@ -115,7 +155,7 @@ class Partition:
         self._causes[envelope.cell] = offset
         try:
             engine.apply(envelope)
-        except (Defect, LookupError, ValueError, TypeError, AssertionError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, one bad fact must not stop the others
             return engine.reject(
                 FactRejected(
                     offset=offset,
@@ -130,7 +170,7 @@ class Partition:
     def _engine(self, cell: CellId) -> Engine:
         engine = self.engines.get(cell)
         if engine is None:
-            engine = self.engines[cell] = Engine(cell)
+            engine = self.engines[cell] = self.engine_type(cell)
         return engine
 
     # ---- deciding
@@ -140,19 +180,42 @@ class Partition:
 
         The caller has folded `intake` up to an end observed at `now` or later if `due(now)`.
         """
+        if self.owning:
+            self._look_around(now)
         for cell in sorted(self.engines):
             engine = self.engines[cell]
             while self.owning and (decisions := engine.decide(now)):
                 assert engine.state.decided_at is not None, "an engine that decided knows when"
                 yield self._step(cell, engine.state.decided_at, decisions)
 
+    def _look_around(self, now: datetime) -> None:
+        """Begin as the owner, if it is the first time: everything is judged, and lost time given back."""
+        if self._taking_over:
+            outage = now - (self._last_sign or now)
+            for engine in self.engines.values():
+                engine.take_over(outage if outage >= OUTAGE_MIN else timedelta(0))
+            self._taking_over = False
+        self._last_sign = max(now, self._last_sign or now)
+
+    def heartbeat(self, now: datetime, *, leaving: bool = False) -> Heartbeat:
+        """Return a record that shows that its owner is there, to be appended; with `leaving` the owner's last.
+
+        Raises `Defect` unless `owning`.
+        """
+        epoch, seq = self.ownership.number()
+        if leaving:
+            self.ownership.doubt()
+        return Heartbeat(epoch=epoch, seq=seq, sent_at=now, leaving=leaving)
+
     def close(self, now: datetime) -> Iterator[Step]:
         """Yield empty steps that say how far cells have folded `intake`, where no step has said it yet.
 
-        For an owner whose `decide` has just yielded nothing, before a snapshot; each is to be appended, in order.
+        For an owner whose `decide` has just yielded nothing, before a snapshot; each is to be appended, in order. A
+        cell with something left to decide is left out: followers would fold a rejected fact that no step names.
         """
         for cell in sorted(self.engines):
-            if self.owning and self._causes.get(cell) != self._recorded.get(cell):
+            unsaid = self._causes.get(cell) != self._recorded.get(cell)
+            if self.owning and unsaid and self.engines[cell].settled:
                 step = self._step(cell, max(now, self.engines[cell].state.decided_at or now), ())
                 self.engines[cell].apply(step)
                 yield step
@@ -169,9 +232,8 @@ class Partition:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def due(self, now: datetime) -> bool:
-        """Tell whether a deadline has come, so that `intake` is to be folded up to its present end first."""
-        deadline = self.next_deadline()
-        return deadline is not None and deadline <= now
+        """Tell whether a timer has come, so that `intake` is to be folded up to its present end first."""
+        return any(engine.due(now) for engine in self.engines.values())
 
     # ---- snapshots
 
@@ -195,7 +257,9 @@ class Partition:
     def restore(cls, name: str, image: dict[str, Any], *, lineage: Lineage, intake_next: int) -> "Partition":
         """Rebuild a partition from its image, as of the last record that `lineage` names."""
         partition = cls(name, lineage=lineage, intake_next=intake_next)
-        partition.engines = {CellId(cell): Engine.restore(state) for cell, state in image["cells"].items()}
+        partition.engines = {CellId(cell): cls.engine_type.restore(state) for cell, state in image["cells"].items()}
         partition._causes = {CellId(cell): cause for cell, cause in image["causes"].items()}
         partition._recorded = dict(partition._causes)
+        decided = [engine.state.decided_at for engine in partition.engines.values()]
+        partition._last_sign = max((at for at in decided if at is not None), default=None)
         return partition

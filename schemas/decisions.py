@@ -230,6 +230,24 @@ class ContactEnded(LogModel):
     reason: EndReason
 
 
+class ReleasedWork(LogModel):
+    """One work item that is given up, and the agent who held it."""
+
+    item_id: ItemId
+    reservation_id: ReservationId | None = None
+    agent_id: AgentId | None = None
+
+
+class ContactReset(LogModel):
+    """What a contact's state called for cannot be done (a defect of ours): its work is given up, and begun anew."""
+
+    type: Literal["contact.reset"] = "contact.reset"
+    contact_id: ContactId
+    tenant: TenantId
+    reason: str = Field(description="the error's kind; never the contact's content")
+    released: tuple[ReleasedWork, ...] = ()
+
+
 class AgentChanged(LogModel):
     """What a desktop and the wall board show of an agent; recorded whenever any of it changes."""
 
@@ -251,6 +269,22 @@ class ConfigAdopted(LogModel):
     type: Literal["config.adopted"] = "config.adopted"
     tenant: TenantId
     version: int
+
+
+class ExtendedDeadline(LogModel):
+    """When a reservation expires now: as an offer, while it connects, or in wrap-up."""
+
+    reservation_id: ReservationId
+    agent_id: AgentId
+    expires_at: Instant
+
+
+class DeadlinesExtended(LogModel):
+    """Nobody could decide for a while: whoever had so many seconds left before has them again."""
+
+    type: Literal["deadlines.extended"] = "deadlines.extended"
+    by_s: float = Field(gt=0, description="how long nobody decided; leases of presence and dialogs move by it too")
+    reservations: tuple[ExtendedDeadline, ...] = ()
 
 
 class FactRejected(LogModel):
@@ -287,8 +321,10 @@ Decision = Annotated[
     | ItemAbandoned
     | ContactDiverted
     | ContactEnded
+    | ContactReset
     | AgentChanged
     | ConfigAdopted
+    | DeadlinesExtended
     | FactRejected
     | Unrecognised,
     Field(discriminator="type"),
@@ -301,6 +337,7 @@ class Claim(LogModel):
     type: Literal["router.claim"] = "router.claim"
     schema_version: Literal[1] = 1
     owner: str = Field(description="which process claims, and its incarnation")
+    ordinal: int | None = Field(default=None, ge=0, description="its number among the routers")
     versions: dict[str, str] = Field(description="of engine, policy and models")
 
 
@@ -311,6 +348,8 @@ class Heartbeat(LogModel):
     schema_version: Literal[1] = 1
     epoch: int
     seq: int
+    sent_at: Instant | None = None
+    leaving: bool = Field(default=False, description="its last record: whoever stands by takes over at once")
 
 
 class Step(LogModel):
@@ -335,6 +374,11 @@ DECISIONS_PER_STEP_MAX = 1024
 def position(offset: int, index: int) -> int:
     """Number the index-th decision of the step at `offset`; grows along the log, below 2**53 for any real offset."""
     return offset * DECISIONS_PER_STEP_MAX + index
+
+
+def offset_of(seq: int) -> int:
+    """Return the offset of the step that a position is in."""
+    return seq // DECISIONS_PER_STEP_MAX
 
 
 class SnapshotChunk(LogModel):

@@ -179,6 +179,17 @@ class StatusChanged(LogModel):
     status: StatusView
 
 
+class Reconnect(LogModel):
+    """This gateway is going away: connect anew `after_s` seconds from now, with `resume`, and not before.
+
+    The socket is closed (1012) then or earlier; until it is, everything goes on. Each desktop gets another time, so
+    that not all of them come to the other gateways at once.
+    """
+
+    type: Literal["reconnect"] = "reconnect"
+    after_s: float = Field(ge=0)
+
+
 class ErrorFrame(LogModel):
     """The last frame from the desktop was refused; the session lives unless the socket closes."""
 
@@ -194,7 +205,16 @@ class Ping(LogModel):
 
 
 ServerFrame = Annotated[
-    Welcome | SnapshotFrame | Resumed | OfferFrame | OfferWithdrawn | CallUpdated | StatusChanged | ErrorFrame | Ping,
+    Welcome
+    | SnapshotFrame
+    | Resumed
+    | OfferFrame
+    | OfferWithdrawn
+    | CallUpdated
+    | StatusChanged
+    | Reconnect
+    | ErrorFrame
+    | Ping,
     Field(discriminator="type"),
 ]
 

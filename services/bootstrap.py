@@ -8,8 +8,8 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -17,32 +17,39 @@ import uvloop
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.errors import ConfigurationError
+from schemas.errors import BusUnavailable, ConfigurationError
 from services.call_control import process as call_control
 from services.console import process as console
 from services.desktop import process as desktop
 from services.records import process as records
 from services.routing import process as routing
+from services.routing.worker import Post
 from services.runtime.bus import Bus
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.config_routes import config_routes
-from services.runtime.crypto import RootKeys, UrlSeal, Vault, load_root_keys
+from services.runtime.crypto import ROOT_KEYS, RootKeys, UrlSeal, Vault, load_root_keys
 from services.runtime.database import open_database
 from services.runtime.embedded_bus import EmbeddedBus
 from services.runtime.health import health_routes
-from services.runtime.identity import DevelopmentKey, Identity
+from services.runtime.identity import KEY_FILE, DevelopmentKey, Identity
 from services.runtime.ids import new_id
 from services.runtime.kafka_bus import KafkaBus
 from services.runtime.limits import Limits
+from services.runtime.log_lag import FollowedBus, LogLag
 from services.runtime.process import Process
 from services.runtime.secrets_store import Secrets
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.runtime.tenants import Tenants, follow_config, load_tenant, publish_tenant, read_config
 from services.serving import Readiness, serve
+from services.supervision import Supervisor
 from services.webhooks import process as webhooks
 
 SWITCH_S: Final = 0.0005
+PUBLISH_ATTEMPTS_MAX: Final = 10
+NEED_DATABASE: Final = frozenset({"records", "console"})
+NEED_SECRETS: Final = frozenset({"webhooks", "call-control"})  # who speaks with carriers
+KEY_FILES: Final = (ROOT_KEYS, KEY_FILE)
 log = get_logger(__name__)
 
 
@@ -76,6 +83,7 @@ def run(settings: Settings, names: Sequence[str]) -> None:
     """
     # The bus and the database have threads: the event loop shall get the interpreter back at once, not after 5 ms.
     sys.setswitchinterval(SWITCH_S)
+    _require_shared(settings, names)
     metrics = Metrics()
     configure_logging(settings.log_level, metrics=metrics)
     uvloop.run(_run(settings, names, metrics))
@@ -85,15 +93,40 @@ async def _run(settings: Settings, names: Sequence[str], metrics: Metrics) -> No
     with _listening(settings) as (listener, settings):  # noqa: PLR1704  the same settings, with the port that was free
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(_parts(settings, names, metrics))
-            processes = [*(BUILDERS[name](parts) for name in names), _configuration(parts)]
+            processes = [*(_measured(name, parts) for name in names), _configuration(parts)]
             readiness = Readiness(processes)
+            supervisor = Supervisor(metrics)
             await serve(
                 processes,
                 app=_application(parts, processes, readiness),
                 readiness=readiness,
+                supervisor=supervisor,
                 listener=listener,
                 settings=settings,
                 limits=parts.limits,
+                demo_clients=settings.demo and not _is_alone(names),
+            )
+
+
+def _is_alone(names: Sequence[str]) -> bool:
+    """Tell whether other processes are somewhere else."""
+    return len(names) < len(BUILDERS)
+
+
+def _require_shared(settings: Settings, names: Sequence[str]) -> None:
+    """What processes share has to be there: one that makes its own would be alone without saying so."""
+    if not _is_alone(names):
+        return
+    if settings.bus == "embedded":
+        raise ConfigurationError(
+            "one process alone cannot work on the embedded bus",
+            remedy="Set FRONTDOOR_BUS=kafka, or run everything with frontdoor up.",
+        )
+    for file in KEY_FILES:
+        if not (settings.data_dir / file).exists():
+            raise ConfigurationError(
+                f"{settings.data_dir / file} is not there, and all processes need the same keys",
+                remedy=f"Mount them at {settings.data_dir / 'keys'}; frontdoor keys makes them, once.",
             )
 
 
@@ -129,7 +162,7 @@ async def _parts(settings: Settings, names: Sequence[str], metrics: Metrics) -> 
         clock, limits = SystemClock(), Limits().checked()
         keys = load_root_keys(settings.data_dir)
         bus = await stack.enter_async_context(_open_bus(settings))
-        needs_database = {"records", "console"} & set(names)
+        needs_database = NEED_DATABASE & set(names)
         database = await stack.enter_async_context(open_database(settings.database_url)) if needs_database else None
         tenants = Tenants(metrics)
         parts = Parts(
@@ -148,7 +181,8 @@ async def _parts(settings: Settings, names: Sequence[str], metrics: Metrics) -> 
         if settings.demo:
             await _prepare_demo(parts)
         await read_config(bus, tenants)
-        _require_secrets(parts)
+        if NEED_SECRETS & set(names):
+            _require_secrets(parts)
         yield parts
 
 
@@ -181,7 +215,10 @@ async def _prepare_demo(parts: Parts) -> None:
     config = load_tenant(credentials.TENANT_FILE)
     api_base = parts.settings.twilio_api_base
     config = credentials.prepare(parts.settings.data_dir, config, base_url=parts.settings.public_url, api_base=api_base)
-    await publish_tenant(parts.bus, config, parts.clock)
+    for _ in range(PUBLISH_ATTEMPTS_MAX - 1):  # a cluster that has only just come up may be slow to acknowledge
+        with suppress(BusUnavailable):
+            return await publish_tenant(parts.bus, config, parts.clock)
+    return await publish_tenant(parts.bus, config, parts.clock)
 
 
 # ---- processes
@@ -198,11 +235,20 @@ def _webhooks(parts: Parts) -> Process:
         limits=parts.limits,
         metrics=parts.metrics,
         public_url=parts.settings.public_url,
+        spool=parts.settings.data_dir / "spool",
     )
 
 
 def _routing(parts: Parts) -> Process:
-    return routing.build(parts.bus, clock=parts.clock, metrics=parts.metrics, name=parts.name)
+    settings = parts.settings
+    return routing.build(
+        parts.bus,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        limits=parts.limits,
+        name=parts.name,
+        post=Post(settings.routing_ordinal, settings.routing_count, alone=settings.bus == "embedded"),
+    )
 
 
 def _desktop(parts: Parts) -> Process:
@@ -259,9 +305,17 @@ BUILDERS: Final[Mapping[str, Callable[[Parts], Process]]] = {
 }
 
 
+def _measured(name: str, parts: Parts) -> Process:
+    """Build a process that shows how far it is behind the logs."""
+    bus = FollowedBus(parts.bus)
+    lag = LogLag(bus, process=name, metrics=parts.metrics, clock=parts.clock)
+    process = BUILDERS[name](replace(parts, bus=bus))
+    return replace(process, loops=(*process.loops, lag.keep))
+
+
 def _configuration(parts: Parts) -> Process:
     """Every process keeps up with the tenants' documents."""
-    return Process(name="configuration", loops=(partial(follow_config, parts.bus, parts.tenants),))
+    return Process(name="configuration", vital=False, loops=(partial(follow_config, parts.bus, parts.tenants),))
 
 
 def _application(parts: Parts, processes: Sequence[Process], readiness: Readiness) -> FastAPI:

@@ -17,9 +17,10 @@ from schemas.errors import ConfigurationError, FrontdoorError
 from schemas.tenant_config import TenantConfig
 from services.explanation import render
 from services.runtime.clock import SystemClock
-from services.runtime.crypto import load_root_keys
+from services.runtime.crypto import ROOT_KEYS, load_root_keys
 from services.runtime.identity import KEY_FILE, ROLES, DevelopmentKey, Identity, Role
 from services.runtime.settings import Settings, load_settings, setting_rows
+from services.runtime.telemetry import get_logger
 from services.runtime.tenants import load_tenant
 
 PROCESSES: Final = ("webhooks", "routing", "desktop", "call-control", "records", "console")
@@ -68,6 +69,7 @@ def _add_running(commands: Any) -> None:
 
 
 def _add_configuration(commands: Any) -> None:
+    _command(commands, "keys", _keys, "make the keys that all processes share, unless they are there")
     settings = _command(commands, "settings", _settings, "list all settings: type, default, meaning")
     settings.add_argument("--json", action="store_true", help="as JSON")
     config = commands.add_parser("config", help="check or apply a tenant's document")
@@ -118,7 +120,23 @@ def _serve(args: argparse.Namespace) -> int:
 def _run(settings: Settings, names: Sequence[str]) -> int:
     from services import bootstrap  # noqa: PLC0415  the whole system: other commands start without it
 
-    bootstrap.run(settings, names)
+    try:
+        bootstrap.run(settings, names)
+    except FrontdoorError:
+        raise
+    except Exception:  # noqa: BLE001  what it says might quote a caller
+        get_logger(__name__).exception("process.failed")
+        print("frontdoor: the process has failed; the log says where", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _keys(args: argparse.Namespace) -> int:
+    data_dir = load_settings(data_dir=args.data).data_dir
+    load_root_keys(data_dir)
+    DevelopmentKey.load(data_dir)
+    for file in (ROOT_KEYS, KEY_FILE):
+        print(data_dir / file)
     return 0
 
 

@@ -22,6 +22,7 @@ from services.runtime.limits import Limits
 from services.runtime.process import Process
 from services.runtime.settings import Settings
 from services.runtime.telemetry import get_logger
+from services.supervision import ProcessFailed, Supervisor
 
 DEMO_STOP_S: Final = 2.0
 READY_POLL_S: Final = 0.02
@@ -38,10 +39,13 @@ class _Server(uvicorn.Server):
 
 
 class Readiness:
-    """Whether the processes want traffic: none of them says no, and the end has not begun."""
+    """Whether the processes want traffic: none that calls depend on says no, and the end has not begun.
+
+    Where there is no such process, as where `records` runs alone, all are asked.
+    """
 
     def __init__(self, processes: Sequence[Process]) -> None:
-        self._processes = processes
+        self._processes = [process for process in processes if process.vital] or processes
         self.draining = False
 
     def not_ready(self) -> str | None:
@@ -57,31 +61,41 @@ async def serve(
     *,
     app: FastAPI,
     readiness: Readiness,
+    supervisor: Supervisor,
     listener: socket.socket,
     settings: Settings,
     limits: Limits,
+    demo_clients: bool,
 ) -> None:
-    """Serve `app` and run the loops until a signal; then drain, end the loops, and finish."""
+    """Serve `app` and run the loops until a signal; then drain, end the loops, and finish.
+
+    `demo_clients` starts the simulated carrier, callers and agents once all is ready. Raises `ProcessFailed` at the end
+    if a loop has failed that calls depend on.
+    """
     server = _server(app)
     stop = _stop_on_signal()
     async with asyncio.TaskGroup() as group:
-        loops = [group.create_task(loop()) for process in processes for loop in process.loops]
+        loops = [group.create_task(supervisor.run(process, loop)) for process in processes for loop in process.loops]
         serving = group.create_task(server.serve(sockets=[listener]))
-        announcing = group.create_task(_announce(settings, readiness.not_ready))
-        await asyncio.wait({serving, group.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        announcing = group.create_task(_announce(settings, readiness.not_ready, demo_clients=demo_clients))
+        ends = [group.create_task(event.wait()) for event in (stop, supervisor.failure)]
+        await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)
         readiness.draining = True
         _end_at_the_latest(END_S)
         announcing.cancel()
         with suppress(asyncio.CancelledError):
             await announcing
         await _within(limits.drain_s / 2, [process.drain for process in processes if process.drain])
-        stop.set()
+        for end in ends:
+            end.cancel()
         server.should_exit = True
         await serving
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
     await _within(limits.drain_s / 2, [process.finish for process in processes if process.finish])
+    if supervisor.failed is not None:
+        raise ProcessFailed(f"{supervisor.failed} cannot go on; the log says where it failed")
 
 
 def _end_at_the_latest(seconds: float) -> None:
@@ -139,13 +153,13 @@ async def _within(seconds: float, calls: Sequence[Callable[[], Any]]) -> None:
             log.warning("process.end_failed", error=type(outcome).__name__)
 
 
-async def _announce(settings: Settings, not_ready: Callable[[], str | None]) -> None:
+async def _announce(settings: Settings, not_ready: Callable[[], str | None], *, demo_clients: bool) -> None:
     """Say when the system is ready, then run the demo's clients beside it until cancelled."""
     while not_ready() is not None:  # noqa: ASYNC110  readiness is asked for, as an orchestrator would
         await asyncio.sleep(READY_POLL_S)
     _settle_memory()
     _say(f"Frontdoor is ready: {settings.public_url}/")
-    if settings.demo:
+    if demo_clients:
         await _run_demo(settings)
 
 

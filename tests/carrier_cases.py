@@ -7,9 +7,13 @@ import httpx
 from fastapi import FastAPI
 from twilio.request_validator import RequestValidator
 
+from schemas.decisions import Claim, Step
+from schemas.envelope import Envelope
 from schemas.errors import BusUnavailable
 from schemas.tenant_config import TenantConfig
-from services.runtime.codec import decode_fact
+from schemas.topics import DECISIONS
+from services.runtime.bus import Message
+from services.runtime.codec import decode_fact, encode
 
 NOW = datetime(2030, 1, 7, 9, 2, tzinfo=UTC)
 PUBLIC = "https://clinic.example"
@@ -92,3 +96,28 @@ class Carrier:
         """Post whatever."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"} | headers
         return await self.client.post(path, content=content, headers=headers)
+
+
+class DecisionsLog:
+    """Appends steps as a router does."""
+
+    def __init__(self, bus, partition):
+        self._bus = bus
+        self._partition = partition
+        self._epoch = None
+        self._seq = 0
+
+    async def decide(self, *decided, at=NOW):
+        if self._epoch is None:
+            self._epoch = await self._append(Claim(owner="test", versions={}), at)
+        self._seq += 1
+        await self._append(
+            Step(epoch=self._epoch, seq=self._seq, cell="pool", cause=-1, decided_at=at, decisions=decided), at
+        )
+
+    async def _append(self, data, at):
+        envelope = Envelope[Claim | Step].around(
+            data, id=f"d-{self._seq}", source="/routing/0", subject="pool", cell="pool", time=at
+        )
+        (offset,) = await self._bus.publish(DECISIONS.name, self._partition, [Message(encode(envelope), key="pool")])
+        return offset

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ("tests.kafka_broker", "tests.postgres_server")
+pytest_plugins = ("tests.kafka_broker", "tests.postgres_server", "tests.promtool")
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex

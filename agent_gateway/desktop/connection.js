@@ -1,4 +1,4 @@
-// The socket to the gateway: a ticket, hello or resume, pongs, and coming back after a loss.
+// The socket to the gateway: a ticket, hello or resume, pongs, and coming back after a loss, or when we are told to.
 
 import { ApiError, backOffMs, socketUrl } from "/assets/api.js";
 
@@ -23,6 +23,8 @@ export class Connection {
   #round = 0; // Callbacks of an earlier round find that theirs is over.
   #state = "stopped";
   #heardAt = 0;
+  #moving = false; // Waiting for that time, with no socket.
+  #moveAt = null; // When the gateway that goes away wants us to come to another one.
 
   constructor({ ticket, onFrame, onState, resumeFrom }) {
     this.#ticket = ticket;
@@ -91,7 +93,8 @@ export class Connection {
       return; // Not a frame; a newer gateway may know why.
     }
     if (frame?.type === "welcome") this.#welcomed(frame);
-    if (frame?.type === "ping") this.#socket.send(JSON.stringify({ type: "pong" }));
+    if (frame?.type === "reconnect") this.#moveAt = performance.now() + 1000 * frame.after_s;
+    else if (frame?.type === "ping") this.#socket.send(JSON.stringify({ type: "pong" }));
     else this.#onFrame(frame);
   }
 
@@ -110,19 +113,31 @@ export class Connection {
     if (code === REPLACED) {
       this.#drop();
       this.#become("replaced");
-    } else this.#later(code === OVERLOADED || code === BAD_TICKET);
+    } else if (this.#moveAt !== null) this.#move();
+    else this.#later(code === OVERLOADED || code === BAD_TICKET);
   }
 
   #later(slowly) {
-    this.#drop();
     this.#attempt += slowly ? 3 : 1;
+    this.#again(backOffMs(this.#attempt));
+  }
+
+  // Each desktop was given a time of its own, so that not all come at once; no back-off on top of it.
+  #move() {
+    const waitMs = Math.max(0, this.#moveAt - performance.now());
+    this.#again(waitMs);
+    this.#moving = waitMs > 0;
+  }
+
+  #again(waitMs) {
+    this.#drop();
     this.#become("reconnecting");
-    this.#timer = setTimeout(() => this.#connect("reconnecting"), backOffMs(this.#attempt));
+    this.#timer = setTimeout(() => this.#connect("reconnecting"), waitMs);
   }
 
   // The network is back, or the person looks at the page again: do not sit out the back-off.
   #hurry = () => {
-    if (this.#state === "reconnecting" && document.visibilityState === "visible" && this.#socket === null) {
+    if (this.#state === "reconnecting" && !this.#moving && document.visibilityState === "visible" && this.#socket === null) {
       this.#connect("reconnecting");
     }
   };
@@ -135,6 +150,8 @@ export class Connection {
 
   #drop() {
     this.#round += 1;
+    this.#moveAt = null;
+    this.#moving = false;
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
     const socket = this.#socket;

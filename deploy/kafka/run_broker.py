@@ -98,19 +98,28 @@ class Broker:
 
     def start(self) -> None:
         """Start, and return once it accepts connections; raises `BrokerError` with the end of its output."""
-        settings = self._settings()
-        if not (self._folder / "log" / "meta.properties").exists():
-            self._run_tool(settings)
+        command = self.command()
         with self._output.open("ab") as output:
             # A session of its own: Ctrl-C in the shell reaches us, and we stop it in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-                self._java("kafka.Kafka", str(settings)), stdout=output, stderr=output, start_new_session=True
+                command, stdout=output, stderr=output, start_new_session=True
             )
         try:
             self._wait_until_it_answers()
         except BaseException:
             self.kill()
             raise
+
+    def command(self) -> list[str]:
+        """Prepare the folder and return the command that runs the broker, for whoever starts processes by themselves.
+
+        Raises:
+            BrokerError: the folder cannot be formatted, or there is no Java or no Maven.
+        """
+        settings = self._settings()
+        if not (self._folder / "log" / "meta.properties").exists():
+            self._run_tool(settings)
+        return self._java("kafka.Kafka", str(settings))
 
     def stop(self) -> None:
         """Stop in order; the folder can be started again. Does nothing when it is stopped."""

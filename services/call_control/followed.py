@@ -52,6 +52,8 @@ class Line:
     urgency: Urgency | None = None
     fence: int = 0
     connect_by: datetime | None = None
+    joining: ReservationId | None = None  # whose agent the caller is, or was last, to be moved to
+    joining_again: bool = False  # there was another before: that move may have been done later than anyone waited
     told_gone: bool = False
 
 
@@ -77,6 +79,12 @@ class Followed:
         line = self._lines.get(contact_id)
         return line is None or fence >= line.fence
 
+    def recall(self, line: Line) -> None:
+        """Take a caller whom a snapshot tells of; whoever is known by decisions, or over, stays as they are."""
+        if line.contact_id not in self._over:
+            self._lines.setdefault(line.contact_id, line)
+            self._keep_bound()
+
     def follow(self, cell: CellId, decision: Decision) -> None:
         """Take one decision. Seeing it again, or after later ones, changes nothing."""
         match decision:
@@ -101,8 +109,7 @@ class Followed:
             if isinstance(decision, UrgencyChanged):
                 return
             line = self._lines[contact] = Line(contact, cell, decision.tenant)
-            if len(self._lines) > self._max:
-                self._lines.popitem(last=False)
+            self._keep_bound()
         match decision:
             case ItemQueued() | AgentReserved():
                 line.language, line.intent, line.urgency = decision.language, decision.intent, decision.urgency
@@ -113,8 +120,14 @@ class Followed:
                 line.connect_by = decision.expires_at
             case CallerJoining():
                 line.account, line.call = decision.account, decision.call
+                line.joining_again |= line.joining not in {None, decision.reservation_id}
+                line.joining = decision.reservation_id
         if not isinstance(decision, ItemQueued | UrgencyChanged):
             line.fence = max(line.fence, decision.fence)
+
+    def _keep_bound(self) -> None:
+        while len(self._lines) > self._max:
+            self._lines.popitem(last=False)
 
     def _end(self, name: str) -> None:
         self._over[name] = None

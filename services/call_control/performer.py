@@ -87,7 +87,9 @@ class Performer:
             case ItemConnecting():
                 return await self._connect(act, cell, _looks(first))
             case CallerJoining():
-                return await self._join(act, cell, _looks(first))
+                line = self._followed.line(act.contact_id)
+                again = line is not None and line.joining_again
+                return await self._join(act, cell, _looks(first and not again))
             case LegReleased(leg="agent"):
                 return await self._release_agent(act, cell)
             case LegReleased():

@@ -9,6 +9,7 @@ from services.call_control.dispatcher import Dispatcher
 from services.call_control.followed import Followed
 from services.call_control.patience import Patience, Pause
 from services.call_control.performer import Performer
+from services.call_control.recollection import Recollection
 from services.call_control.reconciler import Reconciler
 from services.call_control.teller import Teller
 from services.call_control.worker import Worker
@@ -45,7 +46,8 @@ def build(
     """Return the process. `transport` and `pause` are for tests: a carrier without a network, and time that obeys."""
     client = httpx.AsyncClient(
         timeout=limits.carrier_timeout_s,
-        transport=transport or Lanes(limits.carrier_connections_max),
+        transport=transport
+        or Lanes(limits.carrier_connections_max, answer_bytes_max=limits.carrier_answer_bytes_max, metrics=metrics),
     )
     accounts = Accounts(tenants, secrets, clock)
     carrier = TwilioRest(client, base_url=twilio_api_base, secrets_of=partial(accounts.secrets, CARRIER))
@@ -70,6 +72,7 @@ def build(
         bus,
         performer=performer,
         followed=followed,
+        recollection=Recollection(bus, followed=followed, limits=limits, metrics=metrics),
         dispatcher=dispatcher,
         clock=clock,
         limits=limits,

@@ -82,8 +82,11 @@ class Reconciler:
                 lambda: self._carrier.live_calls(account),
                 attempts_max=self._limits.carrier_attempts_max,
             )
-        except (CarrierUnavailable, ConfigurationError):
-            _log.warning("call_control.no_list", account=account)
+        except (CarrierUnavailable, ConfigurationError) as error:
+            _log.warning("call_control.no_list", account=account, error=type(error).__name__)
+            return None
+        except Exception:  # noqa: BLE001  an answer that nobody foresaw must not end what connects callers
+            _log.exception("call_control.no_list", account=account)
             return None
         return frozenset(ids.contact_id(CARRIER, account, call) for call in calls)
 

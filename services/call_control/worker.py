@@ -5,16 +5,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.errors import BusUnavailable
 from services.call_control.dispatcher import Dispatcher
 from services.call_control.followed import Followed
 from services.call_control.patience import Pause
 from services.call_control.performer import Performer, act_of
+from services.call_control.recollection import Recollection
 from services.runtime.bus import Bus
 from services.runtime.clock import Clock
-from services.runtime.decisions_reader import Decided, DecisionsReader, GroupDecisionsReader, place
+from services.runtime.decisions_reader import Decided, GroupDecisionsReader
 from services.runtime.limits import Limits
 from services.runtime.telemetry import get_logger
 
@@ -22,6 +23,14 @@ GROUP: Final = "call-control"
 _BEHIND_S: Final = 2.0  # a step older than this may have been overtaken by one that is on the log already
 _AGAIN_S: Final = 1.0
 _log = get_logger(__name__)
+
+
+class _Visit(NamedTuple):
+    """How long this member holds a partition without a break."""
+
+    number: int
+    ours_from: int
+    """Nobody else can have begun what stands at this offset or later: another member, or an earlier run of ours."""
 
 
 class Worker:
@@ -33,6 +42,7 @@ class Worker:
         *,
         performer: Performer,
         followed: Followed,
+        recollection: Recollection,
         dispatcher: Dispatcher,
         clock: Clock,
         limits: Limits,
@@ -41,14 +51,14 @@ class Worker:
         self._bus = bus
         self._performer = performer
         self._followed = followed
+        self._recollection = recollection
         self._dispatcher = dispatcher
         self._clock = clock
         self._limits = limits
         self._pause = pause
         self._committed: dict[int, int] = {}
-        self._seen: set[int] = set()
+        self._visits: dict[int, _Visit] = {}
         self._draining = False
-        self._joined_at = clock.now()
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
@@ -75,25 +85,18 @@ class Worker:
                 await self._pause(_AGAIN_S)
 
     async def _catch_up(self) -> None:
-        """Learn from the end of the log who is on the line; what is read here is followed and not performed."""
-        partitions = range(self._bus.partitions)
-        bounds = {partition: await self._bus.bounds(place(partition)) for partition in partitions}
-        starts = {
-            partition: max(bound.first, bound.end - self._limits.carrier_catch_up_records)
-            for partition, bound in bounds.items()
-        }
-        async with DecisionsReader(self._bus, partitions=partitions, starts=starts) as reader:
-            while any(reader.next_offset(partition) < bounds[partition].end for partition in partitions):
-                self._follow(await reader.fetch())
+        """Learn who is on the line, in every partition: callers are compared with the carrier's list from now on."""
+        for partition in range(self._bus.partitions):
+            await self._recollection.catch_up(partition)
 
     async def _perform(self) -> None:
-        self._seen, self._committed = set(), {}  # a new member of the group knows of no partition yet
-        self._joined_at = self._clock.now()
+        self._visits, self._committed = {}, {}  # a new member of the group knows of no partition yet
         async with GroupDecisionsReader(self._bus, GROUP) as reader:
             try:
                 while not self._draining:
                     batch = await self._batch(reader)
                     self._follow(batch)  # all of it first, so that nothing is done for what has ended meanwhile
+                    await self._note_visits(batch, reader)
                     self._submit(batch)
                     await self._commit(reader)
                     await self._dispatcher.room()
@@ -121,12 +124,19 @@ class Worker:
             for decision in decided.step.decisions:
                 self._followed.follow(decided.step.cell, decision)
 
+    async def _note_visits(self, batch: Sequence[Decided], reader: GroupDecisionsReader) -> None:
+        """Note where each partition ended that was given to us anew, and follow what was decided meanwhile."""
+        for partition in sorted({decided.place.partition for decided in batch}):
+            number = reader.visit(partition)
+            known = self._visits.get(partition)
+            if known is None or known.number != number:
+                self._visits[partition] = _Visit(number, await self._recollection.catch_up(partition))
+            else:
+                self._recollection.followed_to(partition, reader.next_offset(partition))
+
     def _submit(self, batch: Sequence[Decided]) -> None:
-        held = frozenset(self._seen)
         for decided in batch:
-            self._seen.add(decided.place.partition)
-            # Another member, or an earlier run of ours, can have begun only what was decided before we held this.
-            first = decided.place.partition in held and decided.time > self._joined_at
+            first = decided.offset >= self._visits[decided.place.partition].ours_from
             for decision in decided.step.decisions:
                 act = act_of(decision)
                 if act is not None:
@@ -136,7 +146,8 @@ class Worker:
     async def _commit(self, reader: GroupDecisionsReader) -> None:
         """Commit up to the first record of each partition that is not dealt with."""
         done = {
-            partition: self._dispatcher.low_water(partition, reader.next_offset(partition)) for partition in self._seen
+            partition: self._dispatcher.low_water(partition, reader.next_offset(partition))
+            for partition in self._visits
         }
         news = {partition: offset for partition, offset in done.items() if self._committed.get(partition) != offset}
         if news:

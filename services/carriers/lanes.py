@@ -5,15 +5,24 @@ gives the interpreter away to other threads. Here a request takes the lane that 
 """
 
 import asyncio
-from typing import Self
+from typing import Final, Self
 
 import httpx
 
+from services.runtime.telemetry import LIMIT_REACHED, Metrics
+
+_OF_THE_WIRE: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
 
 class Lanes(httpx.AsyncBaseTransport):
-    """So many requests go side by side, and the next waits for a lane, at most the request's `pool` timeout."""
+    """So many requests go side by side, and the next waits for a lane, at most the request's `pool` timeout.
 
-    def __init__(self, count: int) -> None:
+    `answer_bytes_max` is the size of an answer, unpacked; one that is larger is not read to its end.
+    """
+
+    def __init__(self, count: int, *, answer_bytes_max: int, metrics: Metrics) -> None:
+        self._answer_bytes_max = answer_bytes_max
+        self._metrics = metrics
         one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         context = httpx.create_ssl_context(trust_env=False)  # reading the roots takes 20 ms: once for all lanes
         self._all = [httpx.AsyncHTTPTransport(verify=context, limits=one, trust_env=False) for _ in range(count)]
@@ -26,17 +35,30 @@ class Lanes(httpx.AsyncBaseTransport):
 
         Raises:
             httpx.PoolTimeout: no lane came free in time.
+            httpx.ReadError: the answer is larger than it may be.
         """
         lane = await self._lane(request)
         try:
             response = await lane.handle_async_request(request)
             try:
-                content = b"".join([chunk async for chunk in response.stream])  # type: ignore[union-attr]
+                content = await self._content(response, request)
             finally:
                 await response.aclose()
         finally:
             self._free.put_nowait(lane)
-        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(content))
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_WIRE]
+        return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(content))
+
+    async def _content(self, response: httpx.Response, request: httpx.Request) -> bytes:
+        """Read an answer and unpack it piece by piece: a few octets may stand for a great many."""
+        response.request = request
+        content = bytearray()
+        async for piece in response.aiter_bytes():
+            content += piece
+            if len(content) > self._answer_bytes_max:
+                self._metrics.count(LIMIT_REACHED, limit="carrier_answer_bytes_max")
+                raise httpx.ReadError("the answer is too large", request=request)
+        return bytes(content)
 
     async def _lane(self, request: httpx.Request) -> httpx.AsyncHTTPTransport:
         try:

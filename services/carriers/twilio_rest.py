@@ -45,7 +45,7 @@ class TwilioRest:
         for conference in _rows(listing, "conferences"):
             # Not asked for by status: one whose only phone still rings is not in progress yet.
             if conference.get("status") != "completed":
-                found += await self._members(account, str(conference["sid"]))
+                found += await self._members(account, _id(conference, "sid"))
         return tuple(found)
 
     async def dial_agent(self, call: AgentCall) -> str:
@@ -80,7 +80,7 @@ class TwilioRest:
     async def live_calls(self, account: str) -> frozenset[str]:
         """Return all calls that are in progress."""
         asked = {"Status": "in-progress", "PageSize": str(PAGE_SIZE)}
-        return frozenset([str(row["sid"]) async for row in self._listed(account, "/Calls.json", asked, "calls")])
+        return frozenset([_id(row, "sid") async for row in self._listed(account, "/Calls.json", asked, "calls")])
 
     async def _members(self, account: str, sid: str) -> list[Participant]:
         try:
@@ -88,7 +88,7 @@ class TwilioRest:
         except LegGone:
             return []  # it ended between the two questions
         rows = (row for row in _rows(listing, "participants") if row.get("status") not in _OVER)
-        return [Participant(str(row["call_sid"]), row.get("label")) for row in rows]
+        return [Participant(_id(row, "call_sid"), row.get("label")) for row in rows]
 
     async def _listed(
         self, account: str, path: str, asked: Mapping[str, str], name: str
@@ -100,9 +100,19 @@ class TwilioRest:
             following = listing.get("next_page_uri")
             if not following:
                 return
-            listing = await self._send("GET", account, urljoin(self._base_url, str(following)))
+            listing = await self._send("GET", account, self._page(str(following)))
         # Half a list would make live calls look gone.
         raise CarrierUnavailable(f"more than {PAGES_MAX} pages")
+
+    def _page(self, address: str) -> str:
+        """Return where a list goes on. The account's secret goes along, so it has to be the same place."""
+        try:
+            there, here = httpx.URL(urljoin(self._base_url, address)), httpx.URL(self._base_url)
+        except (ValueError, httpx.InvalidURL):
+            raise CarrierUnavailable("the next page has no address") from None
+        if (there.scheme, there.netloc, there.userinfo) != (here.scheme, here.netloc, here.userinfo):
+            raise CarrierUnavailable("the next page is at another place")
+        return str(there)
 
     async def _change(self, account: str, call: str, form: Form) -> None:
         try:
@@ -167,6 +177,13 @@ def _json(answer: httpx.Response) -> dict[str, Any] | None:
 
 def _rows(listing: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     rows = listing.get(name)
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise CarrierUnavailable("the answer is no list")
     return rows
+
+
+def _id(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str):
+        raise CarrierUnavailable(f"a row without {name}")
+    return value

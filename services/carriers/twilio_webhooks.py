@@ -19,6 +19,8 @@ FORM_TYPE: Final = "application/x-www-form-urlencoded"
 FIELDS_MAX: Final = 200
 SPEECH_CHARS_MAX: Final = 2000
 _ID_CHARS_MAX: Final = 64
+_YEAR_MIN: Final = 2000
+_YEAR_MAX: Final = 9000
 
 ENDED: Final[Mapping[str, CallEndCause]] = {
     "completed": CallEndCause.COMPLETED,
@@ -117,9 +119,14 @@ def _identifier(value: str, name: str) -> str:
 
 
 def _time(text: str) -> datetime | None:
-    """Return an RFC 2822 time in UTC, such as `Tue, 24 Nov 2026 07:00:00 +0000`; None for anything else."""
+    """Return an RFC 2822 time in UTC, such as `Tue, 24 Nov 2026 07:00:00 +0000`; None for anything else.
+
+    A year that no carrier's clock can show is none: its neighbours are not dates, and reckoning with it would fail.
+    """
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
+        return None
+    if not _YEAR_MIN <= moment.year <= _YEAR_MAX:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,8 +1,16 @@
-"""Signing in with one click and finding the simulated carrier: only in the demo, and only there without a token."""
+"""Signing in with one click and finding the simulated carrier: only in the demo, and only there without a token.
 
-from typing import Annotated, Any, Literal
+A page of somewhere else must not do it: its name may be made to lead here (DNS rebinding), and then the browser takes
+it for one of ours. So these routes answer only to names that are ours, and to bare addresses, which nobody can bind.
+"""
 
-from fastapi import APIRouter, Depends, HTTPException
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Header, HTTPException
 from pydantic import Field, model_validator
 
 from schemas.routing import EdgeModel
@@ -11,7 +19,11 @@ from services.runtime.identity import Identity
 from services.runtime.settings import Settings
 from services.runtime.tenants import Tenants
 
-PRACTICE = "practice-"  # agents whose id begins so are kept for people; no simulated agent signs in as one
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared with, not listened on
+_LOOPBACK: Final = "127.0.0.1"
+_MISDIRECTED: Final = 421
+_HOST: Final = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
+PRACTICE: Final = "practice-"  # agents whose id begins so are kept for people; no simulated agent signs in as one
 
 
 class SignIn(EdgeModel):
@@ -28,13 +40,41 @@ class SignIn(EdgeModel):
 
 
 def carrier_url(settings: Settings) -> str:
-    """Return where the simulated carrier listens."""
-    return f"http://{settings.host}:{settings.carrier_port}"
+    """Return where a browser finds the simulated carrier."""
+    host = _LOOPBACK if settings.host in _EVERYWHERE else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.carrier_port}"
+
+
+def own_host(settings: Settings) -> Callable[[str], None]:
+    """Return a dependency that answers 421 to a request whose `Host` is somebody else's name."""
+    own = {"localhost", settings.host.lower(), (urlsplit(settings.public_url).hostname or "localhost").lower()}
+
+    def check(host: Annotated[str, Header()] = "") -> None:
+        name = _name_of(host)
+        if name not in own and not _is_address(name):
+            raise HTTPException(_MISDIRECTED, "the demo answers only to a name of its own")
+
+    return check
+
+
+def _name_of(host: str) -> str:
+    """Return the name in a `Host` header, without port and final dot; empty for what is none."""
+    found = _HOST.fullmatch(host)
+    return (found["address"] or found["name"]).lower().removesuffix(".") if found else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def demo_routes(*, settings: Settings, identity: Identity, tenants: Tenants) -> APIRouter:
     """Return the demo's routes; the caller mounts them only when `settings.demo`."""
-    router = APIRouter(prefix="/v1/demo", tags=["demo"], dependencies=[Depends(not_stored)])
+    guards = [Depends(not_stored), Depends(own_host(settings))]
+    router = APIRouter(prefix="/v1/demo", tags=["demo"], dependencies=guards)
 
     @router.get("/info")
     async def info() -> dict[str, Any]:

@@ -38,4 +38,4 @@ def build(
     ]
     if settings.demo:
         routes.append(demo_routes(settings=settings, identity=identity, tenants=tenants))
-    return Process(name="console", routes=tuple(routes), loops=(board.run,), drain=board.close)
+    return Process(name="console", vital=False, routes=tuple(routes), loops=(board.run,), drain=board.close)

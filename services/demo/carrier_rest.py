@@ -86,6 +86,7 @@ def rest_app(carrier: SimulatedCarrier) -> FastAPI:
         faults, what = carrier.faults, f"{request.method} {request.url.path}"
         if not request.url.path.startswith(f"/{API_VERSION}/") or not faults.concerns(what):
             return await go_on(request)
+        await request.body()  # it has come, so it is carried out, whether or not its sender still waits
         await sleep(carrier.pace, faults.rest_delay_s)
         status = faults.refusal(what)
         if status is None:

@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=float, default=1.0, help="how fast the simulation's time runs (%(default)s)")
     parser.add_argument("--no-callers", action="store_true", help="nobody calls by themselves")
     parser.add_argument("--no-agents", action="store_true", help="nobody answers by themselves")
+    parser.add_argument("--carrier-host", default="127.0.0.1", help="where the simulated carrier listens (%(default)s)")
     parser.add_argument("--carrier-port", type=int, help="of the simulated carrier (the one in demo.json)")
     return parser
 
@@ -94,7 +95,7 @@ async def run(args: argparse.Namespace, credentials: Credentials) -> None:
         )
         port = args.carrier_port or urlsplit(credentials.twilio.api_base).port or 0
         app = carrier_app(carrier, origins=(args.base_url.rstrip("/"),), numbers=credentials.twilio.numbers)
-        await _serve(stack, app, port)
+        await _serve(stack, app, args.carrier_host, port)
         stack.push_async_callback(carrier.close, tell_s=LAST_WORDS_S)
         await _ready(client, args.base_url)
         async with asyncio.TaskGroup() as group:
@@ -114,9 +115,9 @@ def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(15.0, connect=5.0, pool=None), trust_env=False)
 
 
-async def _serve(stack: AsyncExitStack, app: object, port: int) -> None:
+async def _serve(stack: AsyncExitStack, app: object, host: str, port: int) -> None:
     try:
-        await stack.enter_async_context(serving(app, port=port))  # type: ignore[arg-type]
+        await stack.enter_async_context(serving(app, host=host, port=port))  # type: ignore[arg-type]
     except OSError as error:
         raise ConfigurationError(
             f"the simulated carrier cannot listen on port {port} ({error.strerror})",

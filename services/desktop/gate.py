@@ -81,7 +81,7 @@ class Gate:
             if known is None:
                 self._metrics.count(DESKTOP_REFUSED, reason="ticket")
                 await socket.close(CloseCode.BAD_TICKET, "bad ticket")
-            elif not await self._ready():
+            elif not await self._welcoming():
                 self._metrics.count(DESKTOP_REFUSED, reason="not_ready")
                 await socket.close(CloseCode.RESTARTING, "not ready")
             else:
@@ -108,13 +108,13 @@ class Gate:
         known = self._tenants.agent(principal.subject)
         return known if known is not None and principal.tenant in {None, known[0].tenant} else None
 
-    async def _ready(self) -> bool:
+    async def _welcoming(self) -> bool:
         try:
             async with asyncio.timeout(self._limits.catch_up_s):
                 await self._relay.caught_up.wait()
         except TimeoutError:
             self._metrics.count(LIMIT_REACHED, limit="catch_up_s")
-        return self._relay.not_ready() is None
+        return self._relay.welcoming
 
     def _link(self, socket: WebSocket, config: TenantConfig, agent: Agent) -> Link:
         session = Session(

@@ -22,8 +22,8 @@ class Link:
     """The socket of one session. Used from the event loop only."""
 
     __slots__ = (
-        "_aborted", "_clock", "_closed", "_count", "_sender", "_socket", "_task", "announced", "cell", "overdue",
-        "session", "tenant",
+        "_aborted", "_clock", "_closed", "_count", "_sender", "_socket", "_task", "announced", "cell", "lapsed",
+        "overdue", "parted", "session", "tenant",
     )  # fmt: skip
 
     def __init__(self, socket: WebSocket, session: Session, *, tenant: TenantId, cell: CellId, clock: Clock) -> None:
@@ -31,7 +31,9 @@ class Link:
         self.tenant = tenant
         self.cell = cell
         self.announced = False  # whether the log knows the session for certain
+        self.lapsed = False  # whether its lease may have run out while this process stood still
         self.overdue = False  # whether it was to be closed at the last sweep already
+        self.parted = False  # whether the log knows that the socket is gone
         self._clock = clock
         self._socket = socket
         self._task = asyncio.current_task()

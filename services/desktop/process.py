@@ -1,12 +1,10 @@
 """The desktop process: routes and loops."""
 
-from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from agent_gateway.desk import Desk
 from services.desktop.gate import Gate
 from services.desktop.relay import Relay
 from services.runtime.bus import Bus
@@ -35,11 +33,9 @@ def build(
     limits: Limits,
     metrics: Metrics,
     public_url: str,
-    starts: Mapping[int, int] | None = None,
-    desks: Iterable[Desk] = (),
 ) -> Process:
-    """Return the process. `starts` says where to read `decisions` from, by partition, and `desks` what held there."""
-    relay = Relay(bus, clock=clock, limits=limits, metrics=metrics, starts=starts, desks=desks)
+    """Return the process."""
+    relay = Relay(bus, clock=clock, limits=limits, metrics=metrics)
     gate = Gate(
         relay,
         public_url=public_url,

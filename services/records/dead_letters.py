@@ -1,11 +1,10 @@
 """Records that cannot be read, put aside with the reason, so that one bad record never holds up the others."""
 
-import json
-from base64 import b64encode
 from typing import Final
 
 from schemas.errors import Defect
-from services.runtime.bus import Bus, Message, Record
+from services.runtime.bus import Bus, Record
+from services.runtime.dead_letters import dead_letter
 from services.runtime.telemetry import RECORDS_UNFOLDED, Metrics, get_logger
 
 READER: Final = "records"
@@ -30,7 +29,7 @@ class DeadLetters:
         self._run = 0
 
     async def put(self, record: Record, *, reason: str) -> None:
-        """Put a record aside; safe to do again, since its key is the record's place.
+        """Put a record aside; safe to do again, since its key is made of the record's place.
 
         Raises:
             BusUnavailable: the outcome is unknown; put it again before the reader moves on.
@@ -39,16 +38,7 @@ class DeadLetters:
         if self._run >= self._run_max:
             raise TooManyDeadLetters(f"{self._run} records of {record.place.topic} in a row cannot be read")
         topic, partition = record.place
-        letter = {
-            "reader": READER,
-            "topic": topic,
-            "partition": partition,
-            "offset": record.offset,
-            "reason": reason,
-            "value": b64encode(record.value).decode(),
-        }
-        message = Message(json.dumps(letter).encode(), key=f"{topic}/{partition}/{record.offset}")
-        await self._bus.publish(f"{topic}.dead", 0, [message])
+        await self._bus.publish(f"{topic}.dead", 0, [dead_letter(record, reason=reason, reader=READER)])
         self._run += 1
         self._metrics.count(RECORDS_UNFOLDED, topic=topic, reason="malformed")
         _log.warning("record.dead_lettered", topic=topic, partition=partition, offset=record.offset, reason=reason)

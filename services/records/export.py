@@ -21,6 +21,7 @@ _EXPORTED: Final[Mapping[str, tuple[Metric, float]]] = {
     "ended": (telemetry.CONTACTS_ENDED, 1),
     "self_served": (telemetry.SELF_SERVED, 1),
     "diverted": (telemetry.CONTACTS_DIVERTED, 1),
+    "reset": (telemetry.CONTACTS_RESET, 1),
     "offered": (telemetry.OFFERED, 1),
     "answered": (telemetry.ANSWERED, 1),
     "answered_in_time": (telemetry.ANSWERED_IN_TIME, 1),

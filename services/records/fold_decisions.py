@@ -16,6 +16,7 @@ from schemas.decisions import (
     ConfigAdopted,
     ContactDiverted,
     ContactEnded,
+    ContactReset,
     FactRejected,
     ItemAbandoned,
     ItemCompleted,
@@ -292,6 +293,21 @@ def _agent_changed(view: View, when: _When, data: AgentChanged) -> None:
     )
 
 
+def _reset(view: View, when: _When, data: ContactReset) -> None:
+    for work in data.released:
+        item = view.items.get(work.item_id)
+        if item is not None:
+            view.put_item(replace(item, state=ItemState.FAILED.value, ended_at=item.ended_at or when.at))
+        reservation = view.reservations.get(work.reservation_id or "")
+        if reservation is not None and reservation.ended_at is None:
+            state = ReservationState.RESCINDED.value
+            view.put_reservation(replace(reservation, state=state, ended_at=when.at))
+        agent = view.agents.get(work.agent_id or "")
+        if agent is not None and agent.contact_id == data.contact_id:
+            view.put_agent(replace(agent, contact_id=None))
+    view.counts[Count.of("reset", tenant=data.tenant, at=when.at, reason=data.reason)] += 1
+
+
 # ---- the rest
 
 
@@ -319,6 +335,7 @@ _CHANGES: Final[Mapping[type[BaseModel], Callable[[View, _When, Any], None]]] = 
     ItemAbandoned: _abandoned,
     ContactDiverted: _diverted,
     ContactEnded: _ended,
+    ContactReset: _reset,
     AgentChanged: _agent_changed,
     ConfigAdopted: _adopted,
     FactRejected: _rejected,

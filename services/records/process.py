@@ -45,4 +45,4 @@ def build(
         return None if worker.trouble is None else f"the {worker.trouble} does not answer"
 
     loops = (worker.run, export) if 0 in mine else (worker.run,)
-    return Process(name="records", loops=loops, not_ready=not_ready)
+    return Process(name="records", vital=False, loops=loops, not_ready=not_ready)

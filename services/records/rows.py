@@ -179,7 +179,8 @@ def keys_of(data: Iterable[object], tenants: Iterable[str | None]) -> Keys:
     """Collect the ids of rows that these facts and decisions touch; their fields are named alike everywhere."""
     found: dict[str, set[str]] = {"contact_id": set(), "item_id": set(), "reservation_id": set(), "agent_id": set()}
     of_tenants = {tenant for tenant in tenants if tenant}
-    for event in data:
+    events = [part for event in data for part in (event, *getattr(event, "released", ()))]
+    for event in events:
         for name, values in found.items():
             value = getattr(event, name, None)
             if value is not None:

@@ -87,6 +87,8 @@ class RecordsWorker:
                 await self._session()
             except PositionsMoved:
                 _log.warning("records.positions_moved")
+                # Another process folds these partitions: be ready for its end, at a distance.
+                await self._sleep(self._limits.retry_pause_s_max)
             except Transient:  # a reader could not be opened
                 self._patience.trouble = "bus"
                 await self._sleep(self._limits.retry_pause_s_max)

@@ -12,7 +12,8 @@ from schemas.decisions import SnapshotChunk
 from schemas.envelope import Envelope
 from schemas.ids import CellId, EventId, derived_id
 from schemas.topics import SNAPSHOTS
-from services.runtime.bus import Bus, Message, Place
+from services.runtime.bus import Bus, Message, Place, Record
+from services.runtime.whole_log import read_whole
 
 CHUNK_CHARS_MAX: Final = 256 * 1024  # well below a broker's usual limit of 1 MiB a record
 KEPT: Final = 2
@@ -61,19 +62,19 @@ async def save(bus: Bus, partition: int, snapshot: Snapshot, *, slot: int, at: d
 
 
 async def load(bus: Bus, partition: int) -> Snapshot | None:
-    """Return the newest snapshot that is whole, or None."""
-    place = Place(SNAPSHOTS.name, partition)
-    bounds = await bus.bounds(place)
+    """Return the newest snapshot that is whole, or None.
+
+    Raises:
+        BusUnavailable: not everything could be read, and a newer one than those that were may be there.
+    """
     chunks: dict[str, SnapshotChunk] = {}
-    position = bounds.first
-    async with bus.read({place: position}) as reader:
-        while position < bounds.end:
-            records = await reader.fetch()
-            for record in records:
-                chunk = _read(record.value)
-                if chunk is not None and record.key is not None:
-                    chunks[record.key] = chunk
-            position = max((record.offset + 1 for record in records), default=bounds.end)
+
+    def take(record: Record) -> None:
+        chunk = _read(record.value)
+        if chunk is not None and record.key is not None:
+            chunks[record.key] = chunk
+
+    await read_whole(bus, Place(SNAPSHOTS.name, partition), take)
     return _newest(chunks.values())
 
 

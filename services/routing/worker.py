@@ -1,174 +1,234 @@
 """The routing process: both logs in, steps out, one owner a partition.
 
 One loop serves all partitions: fetch, fold, decide, publish. What was decided is appended before anything else is
-folded, so that a batch of facts costs one append. The engine is pure; whatever goes wrong out here ends in one of three
-ways: a poison fact is rejected on the log and its caller sent to a person; a bus that does not answer leaves this
-process in doubt, so that it forgets the partition, restores and claims again; too many dead letters stop it.
+folded, so that a batch of facts costs one append. Partitions that another router owns are followed, so that this one is
+warm when its turn comes. The engine is pure; whatever goes wrong out here ends in one of three ways: a poison fact is
+rejected on the log and its caller sent to a person; a bus that does not answer leaves this process in doubt, so that it
+forgets the partition, restores and claims again; too many facts in a row that cannot be folded stop it.
 """
 
 import asyncio
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
-from router.ownership import Lineage
 from router.partition import Partition
-from schemas.decisions import Claim, DecisionRecord, FactRejected, Step
-from schemas.errors import BusUnavailable, Defect, MalformedInput, UnknownType
+from router.succession import HEARTBEAT_S
+from schemas.decisions import Claim, DecisionRecord, FactRejected, Heartbeat, Step
+from schemas.errors import BusUnavailable, MalformedInput, OffsetGone, UnknownType
 from schemas.ids import CellId, EventId, derived_id
 from schemas.intake import FactEnvelope
-from schemas.topics import DECISIONS, INTAKE, INTAKE_DEAD
+from schemas.topics import DECISIONS, INTAKE
 from services.routing import snapshots
+from services.routing.dead_facts import DeadFacts
+from services.routing.held_partition import HeldPartition, restore
 from services.runtime.bus import Bus, Message, Place, Reader, Record
 from services.runtime.clock import Clock
 from services.runtime.codec import DecisionEnvelope, decode_fact, encode
 from services.runtime.decisions_reader import read
-from services.runtime.telemetry import (
-    DEAD_LETTERS,
-    DECISIONS_MADE,
-    OWNED,
-    ROUTING_SKIPPED,
-    STEP_SECONDS,
-    Metrics,
-    get_logger,
-)
+from services.runtime.limits import Limits
+from services.runtime.telemetry import DECISIONS_MADE, OWNED, ROUTING_SKIPPED, STEP_SECONDS, Metrics, get_logger
 
 IDLE_WAIT_S: Final = 1.0
 BARRIER_WAIT_S: Final = 0.05
 RETRY_S: Final = 0.5
 SNAPSHOT_EVERY: Final = 2_000  # records of `decisions` a partition
-DEAD_LETTERS_MAX: Final = 100  # beyond: something is wrong with us, not with the facts
+SNAPSHOT_AFTER: Final = timedelta(days=1)  # if there was less: far within the time for which logs are kept
 CLAIM_AGAIN_AFTER: Final = timedelta(hours=1)
 log = get_logger(__name__)
 
 
-class TooManyDeadLetters(Defect):
-    """The owner stops deciding: a bad release must not drain the log into the dead letters."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Which of how many routers this is. One that is alone on its bus has nobody to show that it is there."""
 
-
-class Seat:
-    """One partition as this process holds it: its fold, and how far both logs have been read."""
-
-    def __init__(self, number: int, partition: Partition, *, intake_next: int, decisions_next: int) -> None:
-        self.number = number
-        self.partition = partition
-        self.intake_next = intake_next
-        self.decisions_next = decisions_next
-        self.own: dict[int, DecisionRecord] = {}  # appended by us, not yet read back: no need to decode them again
-        self.snapshot_at = decisions_next
-        self.snapshots = 0
-        self.claimed_at = datetime.max.replace(tzinfo=UTC)
-        self.in_doubt = False  # what this process holds of it is not to be trusted: restore
-        self.superseded = False  # another process decides: restore, and follow
+    ordinal: int = 0
+    count: int = 1
+    alone: bool = True
 
 
 class RoutingWorker:
-    """Decides for all partitions of one process."""
+    """Decides for the partitions that this process owns, and follows the others."""
 
-    def __init__(self, bus: Bus, *, clock: Clock, metrics: Metrics, name: str) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        name: str,
+        post: Post | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         """`name` is unique to this process and its incarnation."""
         self._bus = bus
         self._clock = clock
         self._metrics = metrics
         self._name = name
-        self._seats: dict[int, Seat] = {}
-        self._dead_letters = 0
+        self._post = post or Post()
+        self._held: dict[int, HeldPartition] = {}
+        self._dead = DeadFacts(bus, metrics, run_max=(limits or Limits()).dead_letters_run_max)
         self._restored = 0
+        self._leaving = False
+        self._left = asyncio.Event()
 
-    @property
-    def owns_all(self) -> bool:
-        """Tell whether every partition is owned by this process."""
-        return len(self._seats) == self._bus.partitions and all(seat.partition.owning for seat in self._seats.values())
+    def partitions(self) -> Mapping[int, Partition]:
+        """Return the partitions that are followed or owned; to look at."""
+        return {number: held.partition for number, held in self._held.items()}
+
+    def not_ready(self) -> str | None:
+        """Return why this router is of no use yet, or None when it owns its partitions and is warm for the others."""
+        if len(self._held) < self._bus.partitions:
+            return "still reading the log"
+        cold = any(not held.partition.owning and (self._post.alone or not held.warm) for held in self._held.values())
+        return "not every partition is owned or followed" if cold else None
 
     async def run(self) -> None:
-        """Decide until cancelled. Raises `TooManyDeadLetters`."""
-        async with self._bus.read({}) as reader:
-            for number in range(self._bus.partitions):
-                await self._sit_down(number, reader)
-            while True:
-                try:
-                    await self._turn(reader)
-                except BusUnavailable:
-                    log.warning("routing.bus_unavailable", process=self._name)
-                    await asyncio.sleep(RETRY_S)
+        """Decide until cancelled; a bus that does not answer is waited for. Raises `TooManyDeadFacts`."""
+        for number in range(self._bus.partitions):
+            self._metrics.set(OWNED, 0.0, partition=str(number))
+        while True:
+            try:
+                async with self._bus.read({}) as reader:
+                    self._held.clear()
+                    await self._serve(reader)
+            except BusUnavailable:  # before there was a reader
+                await asyncio.sleep(RETRY_S)
+
+    async def _serve(self, reader: Reader) -> None:
+        while True:
+            try:
+                await self._restore_lost(reader)
+                await self._turn(reader)
+            except OffsetGone:
+                log.warning("routing.offset_gone", process=self._name)  # away for longer than the log is kept
+                for held in self._held.values():
+                    held.lost = True
+            except BusUnavailable:
+                log.warning("routing.bus_unavailable", process=self._name)
+                for held in self._held.values():
+                    held.signed_at = self._clock.monotonic()  # that nobody was heard says nothing of the owner
+                await asyncio.sleep(RETRY_S)
+
+    async def leave(self) -> None:
+        """Hand the partitions over: stop deciding, and say so on the log. Nothing to do for one that is alone."""
+        if not self._post.alone:
+            self._leaving = True
+            await self._left.wait()
 
     async def save_snapshots(self) -> None:
         """After the end of `run`: write a snapshot of each partition that went on since its last, for a quick start."""
-        for seat in self._seats.values():
-            await self._read_back(seat)
-            if seat.partition.owning and not seat.partition.closed:
-                await self._close(seat, self._clock.now())
-                await self._read_back(seat)
-            if seat.partition.closed and seat.decisions_next > seat.snapshot_at:
-                await self._snapshot(seat)
+        for held in self._held.values():
+            await self._read_back(held)
+            if held.partition.owning and not held.partition.closed:
+                await self._close(held, self._clock.now())
+                await self._read_back(held)
+            if held.partition.closed and held.decisions_next > held.snapshot_at:
+                await self._snapshot(held)
 
-    async def _read_back(self, seat: Seat) -> None:
-        place = Place(DECISIONS.name, seat.number)
+    async def _read_back(self, held: HeldPartition) -> None:
+        place = Place(DECISIONS.name, held.number)
         end = (await self._bus.bounds(place)).end
-        async with self._bus.read({place: seat.decisions_next}) as reader:
-            while seat.decisions_next < end:
-                await self._take(await reader.fetch())
+        async with self._bus.read({place: held.decisions_next}) as reader:
+            while held.decisions_next < end:
+                self._take(await reader.fetch())
 
     # ---- one turn
 
     async def _turn(self, reader: Reader) -> None:
-        for seat in self._seats.values():
-            if seat.in_doubt:
-                await self._sit_down(seat.number, reader, claim=not seat.superseded)
-        await self._take(await reader.fetch(wait_s=self._wait_s()))
-        now = self._clock.now()
+        self._take(await reader.fetch(wait_s=self._wait_s()))
+        await self._dead.send()
         started = self._clock.monotonic()
         decided = 0
-        for seat in self._seats.values():
-            if seat.partition.owning:
-                await self._barrier(seat, reader, now)
-                decided += await self._decide(seat, now)
-                await self._keep_house(seat, now)
-            elif self._clock.now() - seat.claimed_at > CLAIM_AGAIN_AFTER:
-                await self._claim(seat)
+        for held in self._held.values():
+            if held.partition.owning and not held.lost:
+                decided += await self._own(held, reader)
+            elif not held.lost:
+                await self._stand_by(held)
         if decided:
             self._metrics.observe(STEP_SECONDS, self._clock.monotonic() - started)
+        if self._leaving:
+            self._left.set()
+
+    async def _own(self, held: HeldPartition, reader: Reader) -> int:
+        now = self._clock.now()
+        await self._barrier(held, reader, now)
+        decided = await self._decide(held, now)
+        if self._leaving:
+            await self._append_all(held, [held.partition.heartbeat(now, leaving=True)] if held.partition.owning else [])
+            return decided
+        await self._keep_house(held, now)
+        if not self._post.alone and held.partition.owning and self._silent_s(held.appended_at) >= HEARTBEAT_S:
+            await self._append_all(held, [held.partition.heartbeat(now)])
+        return decided
+
+    async def _stand_by(self, held: HeldPartition) -> None:
+        if self._leaving or not held.warm or held.partition.claiming:
+            return
+        patience_s = held.patience_s(self._post.ordinal, self._post.count)
+        if not self._post.alone and self._silent_s(held.signed_at) < patience_s:
+            return
+        # A log that goes on, or does not answer, is no silence of its owner's.
+        if (await self._bus.bounds(Place(DECISIONS.name, held.number))).end <= held.decisions_next:
+            await self._claim(held)
+
+    def _silent_s(self, since: float) -> float:
+        return self._clock.monotonic() - since
 
     def _wait_s(self) -> float:
-        deadlines = [seat.partition.next_deadline() for seat in self._seats.values() if seat.partition.owning]
-        nearest = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        if nearest is None:
-            return IDLE_WAIT_S
-        return min(max((nearest - self._clock.now()).total_seconds(), 0.0), IDLE_WAIT_S)
+        """Return how long nothing but a new record gives this process anything to do."""
+        now = self._clock.now()
+        waits = [IDLE_WAIT_S]
+        for held in self._held.values():
+            if held.partition.owning:
+                deadline = held.partition.next_deadline()
+                waits += [(deadline - now).total_seconds()] if deadline is not None else []
+                waits += [] if self._post.alone else [HEARTBEAT_S - self._silent_s(held.appended_at)]
+            elif held.warm and not held.partition.claiming and not self._leaving:
+                waits.append(held.patience_s(self._post.ordinal, self._post.count) - self._silent_s(held.signed_at))
+        return max(min(waits), 0.0)
 
-    async def _barrier(self, seat: Seat, reader: Reader, now: datetime) -> None:
+    async def _barrier(self, held: HeldPartition, reader: Reader, now: datetime) -> None:
         """Before a deadline is judged, fold whatever is on `intake` by now: an answer that is there always wins."""
-        if not seat.partition.due(now):
+        if not held.partition.due(now):
             return
-        end = (await self._bus.bounds(Place(INTAKE.name, seat.number))).end
-        while seat.intake_next < end:
-            await self._take(await reader.fetch(wait_s=BARRIER_WAIT_S))
+        end = (await self._bus.bounds(Place(INTAKE.name, held.number))).end
+        while held.intake_next < end:
+            self._take(await reader.fetch(wait_s=BARRIER_WAIT_S))
 
-    async def _decide(self, seat: Seat, now: datetime) -> int:
-        steps = list(seat.partition.decide(now))
-        if not steps:
+    async def _decide(self, held: HeldPartition, now: datetime) -> int:
+        steps = list(held.partition.decide(now))
+        if not await self._append_all(held, steps):
             return 0
-        try:
-            await self._append(seat, steps)
-        except BusUnavailable:
-            self._doubt(seat)
-            return 0
-        for step in steps:
-            for decision in step.decisions:
-                self._metrics.count(DECISIONS_MADE, type=decision.type)
+        for kind, made in Counter(decision.type for step in steps for decision in step.decisions).items():
+            self._metrics.count(DECISIONS_MADE, made, type=kind)
         return len(steps)
 
-    async def _append(self, seat: Seat, records: Sequence[Claim | Step]) -> None:
-        messages = [self._message(seat.number, record) for record in records]
-        offsets = await self._bus.publish(DECISIONS.name, seat.number, messages)
-        for offset, record in zip(offsets, records, strict=True):
-            seat.own[offset] = record
+    async def _append_all(self, held: HeldPartition, records: Sequence[Step | Heartbeat]) -> bool:
+        """Append what the owner made; after an unclear outcome it is in doubt and returns False."""
+        try:
+            await self._append(held, records)
+        except BusUnavailable:
+            self._doubt(held)
+            return False
+        return True
 
-    def _message(self, partition: int, record: Claim | Step) -> Message:
+    async def _append(self, held: HeldPartition, records: Sequence[DecisionRecord]) -> None:
+        if not records:
+            return
+        messages = [self._message(held.number, record) for record in records]
+        offsets = await self._bus.publish(DECISIONS.name, held.number, messages)
+        held.appended_at = self._clock.monotonic()
+        for offset, record in zip(offsets, records, strict=True):
+            held.own[offset] = record
+
+    def _message(self, partition: int, record: DecisionRecord) -> Message:
+        cell, time = CellId("*"), self._clock.now()
+        what = record.owner if isinstance(record, Claim) else f"{record.epoch}/{record.seq}"
         if isinstance(record, Step):
-            cell, time, what = record.cell, record.decided_at, f"{record.epoch}/{record.seq}"
-        else:
-            cell, time, what = CellId("*"), self._clock.now(), record.owner
+            cell, time = record.cell, record.decided_at
         envelope = DecisionEnvelope.around(
             record,
             id=EventId(derived_id("decisions", str(partition), what)),
@@ -181,121 +241,118 @@ class RoutingWorker:
 
     # ---- reading
 
-    async def _take(self, records: Sequence[Record]) -> None:
+    def _take(self, records: Sequence[Record]) -> None:
+        """Fold records. Nothing in here waits, so that a batch is folded whole."""
         for record in records:
-            seat = self._seats[record.place.partition]
+            held = self._held[record.place.partition]
             if record.place.topic == INTAKE.name:
-                if record.offset >= seat.intake_next:
-                    seat.intake_next = record.offset + 1
-                    await self._take_fact(seat, record)
-            elif record.offset >= seat.decisions_next:
-                seat.decisions_next = record.offset + 1
-                await self._take_decision(seat, record)
+                if record.offset >= held.intake_next:
+                    held.intake_next = record.offset + 1
+                    self._take_fact(held, record)
+            elif record.offset >= held.decisions_next:
+                held.decisions_next = record.offset + 1
+                self._take_decision(held, record)
 
-    async def _take_fact(self, seat: Seat, record: Record) -> None:
+    def _take_fact(self, held: HeldPartition, record: Record) -> None:
+        envelope: FactEnvelope | None = None
         try:
-            envelope: FactEnvelope | None = decode_fact(record.value)
+            envelope = decode_fact(record.value)
         except UnknownType:
             self._metrics.count(ROUTING_SKIPPED, topic=INTAKE.name, why="unknown_type")
-            envelope = None
         except MalformedInput:
-            await self._bury(record.value, record.key, reason="malformed")
-            envelope = None
-        for rejected in seat.partition.fact(record.offset, envelope):
-            await self._bury_rejected(rejected, record.value, record.key)
+            self._dead.unreadable(record.place, record.offset)
+        rejections = held.partition.fact(record.offset, envelope)
+        self._bury(held, rejections)
+        if envelope is not None and not rejections:
+            self._dead.good()
 
-    async def _take_decision(self, seat: Seat, record: Record) -> None:
-        data = seat.own.pop(record.offset, None) or read(record)
+    def _take_decision(self, held: HeldPartition, record: Record) -> None:
+        data = held.own.pop(record.offset, None) or read(record)
         if data is None:
             self._metrics.count(ROUTING_SKIPPED, topic=DECISIONS.name, why="unreadable")
             return
-        was_owning = seat.partition.owning
-        for rejected in seat.partition.record(record.offset, data):
-            await self._bury_rejected(rejected, b"", None)
-        if seat.partition.spent:
-            # Decisions that did not count may be in the state: forget it. Superseded, another decides; else claim anew.
-            seat.in_doubt = True
-            seat.superseded = was_owning and isinstance(data, Claim)
-        if seat.partition.owning != was_owning:
-            self._metrics.set(OWNED, float(seat.partition.owning), partition=str(seat.number))
-            state = "owned" if seat.partition.owning else "lost"
-            epoch = seat.partition.ownership.lineage.epoch
-            log.info("routing.ownership", partition=seat.number, epoch=epoch, state=state)
+        was_owning = held.partition.owning
+        self._bury(held, held.partition.record(record.offset, data))
+        if held.partition.counted == record.offset:
+            held.signed_at = self._clock.monotonic() - self._age_s(held)
+        if held.partition.spent:
+            # Decisions that did not count may be in the state. Superseded, another decides; else this one claims anew.
+            held.lost = True
+            held.claims_again = not (was_owning and isinstance(data, Claim))
+        if held.partition.owning != was_owning:
+            self._tell(held)
+
+    def _tell(self, held: HeldPartition) -> None:
+        owning = held.partition.owning
+        self._metrics.set(OWNED, float(owning), partition=str(held.number))
+        epoch = held.partition.ownership.lineage.epoch
+        log.info("routing.ownership", partition=held.number, epoch=epoch, state="owned" if owning else "lost")
+
+    def _age_s(self, held: HeldPartition) -> float:
+        """Return how old the owner's last sign is: of an old log by its clock; what comes as we listen is new."""
+        sign = held.partition.last_sign
+        if held.warm or sign is None:
+            return 0.0
+        return max((self._clock.now() - sign).total_seconds(), 0.0)
+
+    def _bury(self, held: HeldPartition, rejections: Sequence[FactRejected]) -> None:
+        for rejection in rejections:
+            self._dead.rejected(rejection, Place(INTAKE.name, held.number))
 
     # ---- ownership
 
-    async def _sit_down(self, number: int, reader: Reader, *, claim: bool = True) -> None:
-        """Restore a partition from its newest snapshot, read on from there, and claim it."""
-        self._restored += 1
-        name = f"{self._name}.{self._restored}"  # an earlier claim of this process must not be taken for the new one
-        snapshot = await snapshots.load(self._bus, number)
-        firsts = [(await self._bus.bounds(Place(topic.name, number))).first for topic in (INTAKE, DECISIONS)]
-        if snapshot is None:
-            partition = Partition(name, intake_next=firsts[0])
-            seat = Seat(number, partition, intake_next=firsts[0], decisions_next=firsts[1])
-        else:
-            lineage = Lineage(snapshot.epoch, snapshot.seq)
-            partition = Partition.restore(name, snapshot.image, lineage=lineage, intake_next=snapshot.intake_next)
-            seat = Seat(number, partition, intake_next=snapshot.intake_next, decisions_next=snapshot.decisions_next)
-        self._seats[number] = seat
-        reader.add(Place(INTAKE.name, number), seat.intake_next)
-        reader.add(Place(DECISIONS.name, number), seat.decisions_next)
-        seat.claimed_at = self._clock.now()
-        if claim:
-            await self._claim(seat)
+    async def _restore_lost(self, reader: Reader) -> None:
+        """Take up what is not held, or not to be trusted, from its newest snapshot."""
+        for number in range(self._bus.partitions):
+            before = self._held.get(number)
+            if before is not None and (self._leaving or not before.lost):
+                continue
+            self._restored += 1
+            held = await restore(self._bus, number, name=f"{self._name}.{self._restored}", clock=self._clock)
+            held.claims_again = self._post.alone or (before is not None and before.claims_again)
+            self._held[number] = held
+            for place, offset in held.places():
+                reader.add(place, offset)
 
-    async def _claim(self, seat: Seat) -> None:
-        seat.claimed_at = self._clock.now()
+    async def _claim(self, held: HeldPartition) -> None:
+        held.claimed_at = self._clock.now()
+        held.claims_again = False
         try:
-            await self._append(seat, [seat.partition.claim()])
+            await self._append(held, [held.partition.claim(self._post.ordinal)])
         except BusUnavailable:
-            self._doubt(seat)
+            self._doubt(held)
             raise
 
-    def _doubt(self, seat: Seat) -> None:
-        log.warning("routing.in_doubt", partition=seat.number)
-        self._metrics.set(OWNED, 0.0, partition=str(seat.number))
-        seat.partition.ownership.doubt()
-        seat.in_doubt = True
+    def _doubt(self, held: HeldPartition) -> None:
+        log.warning("routing.in_doubt", partition=held.number)
+        self._metrics.set(OWNED, 0.0, partition=str(held.number))
+        held.partition.ownership.doubt()
+        held.lost = True
+        held.claims_again = not self._leaving
 
-    async def _keep_house(self, seat: Seat, now: datetime) -> None:
+    async def _keep_house(self, held: HeldPartition, now: datetime) -> None:
         """Write a snapshot or claim anew when it is time, at a moment when the log speaks for all that is folded."""
-        wants_snapshot = seat.decisions_next - seat.snapshot_at >= SNAPSHOT_EVERY
-        wants_claim = now - seat.claimed_at > CLAIM_AGAIN_AFTER
-        if not (wants_snapshot or wants_claim) or not seat.partition.ownership.read_back:
+        fresh = held.decisions_next - held.snapshot_at
+        wants_snapshot = fresh >= SNAPSHOT_EVERY or (fresh > 0 and now - held.snapshot_time > SNAPSHOT_AFTER)
+        wants_claim = now - held.claimed_at > CLAIM_AGAIN_AFTER
+        if not (wants_snapshot or wants_claim) or not held.partition.ownership.read_back:
             return
-        if not seat.partition.closed:
-            await self._close(seat, now)  # read back in the next turn
+        if not held.partition.closed:
+            await self._close(held, now)  # read back in the next turn
         elif wants_snapshot:
-            await self._snapshot(seat)
+            await self._snapshot(held)
         else:
-            await self._claim(seat)
+            await self._claim(held)
 
-    async def _close(self, seat: Seat, now: datetime) -> None:
-        try:
-            await self._append(seat, list(seat.partition.close(now)))
-        except BusUnavailable:
-            self._doubt(seat)
+    async def _close(self, held: HeldPartition, now: datetime) -> None:
+        await self._append_all(held, list(held.partition.close(now)))
 
-    async def _snapshot(self, seat: Seat) -> None:
-        lineage = seat.partition.ownership.lineage
+    async def _snapshot(self, held: HeldPartition) -> None:
+        lineage = held.partition.ownership.lineage
         snapshot = snapshots.Snapshot(
-            lineage.epoch, lineage.seq, seat.intake_next, seat.decisions_next, seat.partition.image()
+            lineage.epoch, lineage.seq, held.intake_next, held.decisions_next, held.partition.image()
         )
-        await snapshots.save(self._bus, seat.number, snapshot, slot=seat.snapshots, at=self._clock.now())
-        seat.snapshots += 1
-        seat.snapshot_at = seat.decisions_next
-
-    # ---- dead letters
-
-    async def _bury_rejected(self, rejected: FactRejected, value: bytes, key: str | None) -> None:
-        log.error("routing.fact_rejected", event_id=rejected.fact_id, type=rejected.fact_type, reason=rejected.reason)
-        await self._bury(value, key, reason="rejected")
-
-    async def _bury(self, value: bytes, key: str | None, *, reason: str) -> None:
-        """Keep what could not be folded. `*.dead` holds the record as it was; the reason is on the log and counted."""
-        self._dead_letters += 1
-        self._metrics.count(DEAD_LETTERS, topic=INTAKE.name, why=reason)
-        if self._dead_letters > DEAD_LETTERS_MAX:
-            raise TooManyDeadLetters(f"more than {DEAD_LETTERS_MAX} facts could not be folded")
-        await self._bus.publish(INTAKE_DEAD.name, 0, [Message(value, key=key or reason)])
+        await snapshots.save(self._bus, held.number, snapshot, slot=held.snapshots, at=self._clock.now())
+        held.snapshots += 1
+        held.snapshot_at = held.decisions_next
+        held.snapshot_time = self._clock.now()

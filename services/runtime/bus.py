@@ -47,6 +47,13 @@ class Reader(Protocol):
         offset that retention has passed is an error (`OffsetGone`), never a silent jump.
         """
 
+    def position(self, place: Place) -> int:
+        """Return the next offset of a place that is read: after what was handed over, and after a compaction's gap.
+
+        So a fetch that returns nothing is told from a partition that is at its end. A gap is passed at the latest by
+        the next fetch. Raises `KeyError` for a place that is not read.
+        """
+
     def add(self, place: Place, offset: int) -> None:
         """Read this partition too, from `offset`; replaces the position if it is read already."""
 
@@ -69,6 +76,12 @@ class GroupReader(Protocol):
 
     def assigned(self) -> frozenset[Place]:
         """Return what this member holds now."""
+
+    def visit(self, place: Place) -> int:
+        """Return a number that grows whenever this member may have been given the place anew; 0 before the first time.
+
+        While it stays the same, no other member has read the place. It may grow without that, never the other way.
+        """
 
 
 class Bounds(NamedTuple):
@@ -101,12 +114,4 @@ class Bus(Protocol):
         """Join a consumer group."""
 
 
-def by_place(records: Sequence[Record]) -> Mapping[Place, list[Record]]:
-    """Group records by partition, keeping their order."""
-    groups: dict[Place, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.place, []).append(record)
-    return groups
-
-
-__all__ = ["Bounds", "Bus", "GroupReader", "Message", "Place", "Reader", "Record", "by_place"]
+__all__ = ["Bounds", "Bus", "GroupReader", "Message", "Place", "Reader", "Record"]

@@ -1,5 +1,6 @@
 """Tenants' documents over HTTP: how a running system gets a new one."""
 
+from collections.abc import Awaitable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException
@@ -9,14 +10,14 @@ from schemas.tenant_config import TenantConfig
 from services.runtime.bus import Bus
 from services.runtime.clock import Clock
 from services.runtime.identity import Identity, Principal
-from services.runtime.tenants import Tenants, publish_tenant
+from services.runtime.tenants import Tenants, announce_tenant, publish_tenant
 
 
 def config_routes(identity: Identity, bus: Bus, tenants: Tenants, clock: Clock) -> APIRouter:
     """Return PUT and GET /v1/tenants/{tenant}, for admins: of the installation, or of that tenant.
 
-    A PUT of what is there already changes nothing and is answered 200; an old version, or a number or agent of another
-    tenant, is a conflict (409).
+    A PUT of what is there already changes nothing and is answered 200, and tells the router once more: an earlier PUT
+    may have failed between the two. An old version, or a number or agent of another tenant, is a conflict (409).
     """
     router = APIRouter(tags=["configuration"])
     admin = Annotated[Principal, Depends(identity.require("admin"))]
@@ -27,12 +28,14 @@ def config_routes(identity: Identity, bus: Bus, tenants: Tenants, clock: Clock) 
         if config.tenant != tenant:
             raise HTTPException(422, "the document is of another tenant")
         known = tenants.get(tenant)
-        if config != known:
+        if config == known:
+            await _acknowledged(announce_tenant(bus, config, clock))
+        else:
             _require_newer(config, known)
             conflict = tenants.conflict(config)
             if conflict:
                 raise HTTPException(409, conflict)
-            await _publish(bus, config, clock)
+            await _acknowledged(publish_tenant(bus, config, clock))
             tenants.apply(config)
         return {"tenant": tenant, "version": config.version, "changed": config != known}
 
@@ -57,8 +60,8 @@ def _require_newer(config: TenantConfig, known: TenantConfig | None) -> None:
         raise HTTPException(409, f"version {known.version} is in force; set version: {known.version + 1}")
 
 
-async def _publish(bus: Bus, config: TenantConfig, clock: Clock) -> None:
+async def _acknowledged(publishing: Awaitable[None]) -> None:
     try:
-        await publish_tenant(bus, config, clock)
+        await publishing
     except BusUnavailable:
         raise HTTPException(503, "the bus did not acknowledge; apply the document again") from None

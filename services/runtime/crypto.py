@@ -27,6 +27,7 @@ from schemas.errors import ConfigurationError, Unsealable
 from services.runtime.limits import Limits
 from services.runtime.secrets_store import private_file
 
+ROOT_KEYS: Final = Path("keys") / "root.json"  # in the data directory
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _SIV_KEY_BYTES: Final = 64  # AES-256-SIV takes two keys (RFC 5297)
@@ -77,7 +78,7 @@ def load_root_keys(data_dir: Path) -> RootKeys:
         ConfigurationError: the file is broken, or others may read it. It is never replaced: what it sealed would be
             lost.
     """
-    path = data_dir / "keys" / "root.json"
+    path = data_dir / ROOT_KEYS
     fresh = {"keys": [{"kid": os.urandom(4).hex(), "key": base64.b64encode(os.urandom(_KEY_BYTES)).decode()}]}
     content = private_file(path, json.dumps(fresh).encode())
     try:

@@ -4,6 +4,7 @@ SQLite on one machine and PostgreSQL for more; nothing above `services/records` 
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from schemas.errors import ConfigurationError
+from services.runtime.secrets_store import private_folder
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MS_MAX: Final = 5_000  # SQLite waits this long for another writer
@@ -30,6 +32,9 @@ OPEN_ATTEMPTS_MAX: Final = 40
 OPEN_PAUSE_S: Final = 0.05
 POOL_WAIT_S_MAX: Final = 5.0
 POOL_CONNECTIONS: Final = 5
+_PRIVATE_MODE: Final = 0o600
+_OTHERS: Final = 0o077
+_SQLITE_SUFFIXES: Final = ("-wal", "-shm")
 _MIGRATION_LOCK: Final = 7_306_501_823  # any fixed number: one process migrates, the others wait for it
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -96,11 +101,26 @@ def _engine(address: URL) -> AsyncEngine:
 
 def _sqlite(address: URL) -> AsyncEngine:
     if address.database and address.database != ":memory:":
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        _keep_private(Path(address.database))
     engine = create_async_engine(address)
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _keep_private(path: Path) -> None:
+    """Make the file before SQLite does, which would let everyone read it; its other files get the same mode."""
+    try:
+        private_folder(path.parent)
+        path.touch(mode=_PRIVATE_MODE)
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in _SQLITE_SUFFIXES)):
+            if file.exists() and file.stat().st_mode & _OTHERS and file.stat().st_uid == os.geteuid():
+                file.chmod(_PRIVATE_MODE)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be made or opened ({error.strerror})",
+            remedy="Set FRONTDOOR_DATA_DIR or FRONTDOOR_DATABASE_URL to a folder that belongs to this user.",
+        ) from None
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -115,6 +115,10 @@ class GroupDecisionsReader:
         """Return the offset after the last one that was looked at; to be committed once all before is dealt with."""
         return self._lineages[partition][1]
 
+    def visit(self, partition: int) -> int:
+        """Return a number that grows when the partition may have been elsewhere meanwhile; see `GroupReader.visit`."""
+        return self._group.visit(place(partition))
+
     async def _lineage(self, record: Record) -> Lineage:
         """Return the lineage up to a record; sought anew when the partition was elsewhere meanwhile."""
         partition = record.place.partition

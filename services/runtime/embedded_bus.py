@@ -29,9 +29,11 @@ from services.runtime.bus_rules import (
 )
 from services.runtime.embedded_groups import Group
 from services.runtime.embedded_reader import EmbeddedMember, EmbeddedReader
+from services.runtime.embedded_retention import keep_trimming
 from services.runtime.embedded_store import Append, Commit, Operation, Store, Trim
 from services.runtime.embedded_tail import Tail
 from services.runtime.embedded_writer import Writer
+from services.runtime.secrets_store import private_folder
 
 _OLDER_RECORDS_MAX = 500  # one visit to the read thread, so that one long history does not hold up other readers
 
@@ -56,6 +58,7 @@ class EmbeddedBus:
         self._waiting_bytes = 0
         self._lock: IO[str] | None = None
         self._writer: Writer | None = None
+        self._retention: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._lock = _locked(self._path.parent)
@@ -67,11 +70,17 @@ class EmbeddedBus:
         self._tails = {place: Tail(place, state.places[place]) for place in all_places(self.partitions)}
         self._committed = dict(state.committed)
         self._writer = Writer(self._store, asyncio.get_running_loop(), self._settled)
+        self._retention = asyncio.create_task(
+            keep_trimming(self._tails, first_younger=self._store.first_younger, trim=self._trim_older)
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._retention is not None:
+            self._retention.cancel()
+            await asyncio.gather(self._retention, return_exceptions=True)
         writer, self._writer = self._writer, None
         if writer is not None:
             await asyncio.to_thread(writer.close)  # flushes: whatever was accepted is committed and answered
@@ -134,6 +143,10 @@ class EmbeddedBus:
             raise Defect(f"topic {place.topic} is compacted: it is never trimmed")
         await self._open_writer().submit(Trim(place, before))
 
+    async def _trim_older(self, place: Place, before: int) -> None:
+        if before > self._tails[place].first:
+            await self.trim(place, before)
+
     async def commit(self, group: str, offsets: Mapping[Place, int]) -> None:
         """Store a group's offsets durably; called by its members."""
         await self._open_writer().submit(Commit(group, dict(offsets)))
@@ -174,7 +187,7 @@ class EmbeddedBus:
 
 
 def _locked(folder: Path) -> IO[str]:
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     lock = (folder / "lock").open("a", encoding="ascii")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

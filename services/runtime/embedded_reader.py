@@ -52,6 +52,10 @@ class EmbeddedReader:
         if self._positions.pop(place, None) is not None:
             self._bus.tail(place).readers.pop(self, None)
 
+    def position(self, place: Place) -> int:
+        """Return the next offset of a place that is read."""
+        return self._positions[place]
+
     def close(self) -> None:
         """Stop listening to the bus."""
         for place in list(self._positions):
@@ -128,6 +132,7 @@ class EmbeddedMember(Member):
     def __init__(self, bus: Source, group: str, reader: EmbeddedReader) -> None:
         self._bus = bus
         self._group = group
+        self._visits: dict[Place, int] = {}
         self.reader = reader
 
     def hold(self, places: frozenset[Place]) -> None:
@@ -136,11 +141,16 @@ class EmbeddedMember(Member):
         for place in held - places:
             self.reader.remove(place)
         for place in sorted(places - held):
+            self._visits[place] = self.visit(place) + 1
             self.reader.add(place, self._bus.committed(self._group, place))
 
     def assigned(self) -> frozenset[Place]:
         """Return what this member holds now."""
         return self.reader.places()
+
+    def visit(self, place: Place) -> int:
+        """Return how often this member was given the place."""
+        return self._visits.get(place, 0)
 
     async def fetch(self, *, records_max: int = 500, wait_s: float = 1.0) -> Sequence[Record]:
         """Return the next records of the partitions that this member holds."""

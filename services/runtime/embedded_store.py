@@ -145,6 +145,26 @@ class Store:
         except sqlite3.Error as error:
             raise BusUnavailable(f"the log cannot be read: {error}") from error
 
+    async def first_younger(self, place: Place, seconds: int) -> int:
+        """Return the offset of the first record that is at most so much older than the newest of its partition."""
+        thread = self._read_thread
+        if thread is None:
+            raise BusUnavailable("the bus is closed")
+        return await asyncio.get_running_loop().run_in_executor(thread, self._first_younger, place, seconds)
+
+    def _first_younger(self, place: Place, seconds: int) -> int:
+        assert self._reading is not None
+        low = self._numbers[place] << _OFFSET_BITS
+        within = (low, low + (1 << _OFFSET_BITS))
+        newest = "SELECT appended_ms FROM records WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1"
+        row = self._reading.execute(newest, within).fetchone()
+        if row is None:
+            return 0
+        # In order of ids, so that only what is to be forgotten is looked at.
+        oldest = "SELECT id FROM records WHERE id >= ? AND id < ? AND appended_ms >= ? ORDER BY id LIMIT 1"
+        (number,) = self._reading.execute(oldest, (*within, row[0] - seconds * 1000)).fetchone()
+        return int(number - low)
+
     def _read(self, place: Place, offset: int, before: int, records_max: int) -> tuple[list[Record], int]:
         assert self._reading is not None
         low = self._numbers[place] << _OFFSET_BITS

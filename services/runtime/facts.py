@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -35,6 +35,13 @@ def fact(
         "causationid": causationid,
     }  # fmt: skip
     return FactEnvelope.around(data, **attributes)
+
+
+class Publishing(Protocol):
+    """Makes facts durable: on the bus itself, or on a disk from which they are forwarded to it."""
+
+    async def publish(self, envelopes: Sequence[FactEnvelope]) -> None:
+        """Return when all facts are durable; raises `BusUnavailable` when that is not known."""
 
 
 class FactPublisher:

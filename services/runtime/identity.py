@@ -1,7 +1,9 @@
 """Who is asking: JSON Web Tokens for people and services, and tickets for websockets.
 
 Without an OIDC issuer, tokens are signed with a development key (Ed25519) in DATA_DIR/keys. A ticket stands in a URL,
-so it is short-lived and good once; it is signed with a key that every process derives from the root key.
+so it is short-lived; it is signed with a key that every process derives from the root key, since a balancer may send
+the socket elsewhere than the request for the ticket. Each process refuses a ticket that it has seen: it is good once
+in each of them, and processes do not ask one another.
 """
 
 from collections.abc import Callable, Coroutine
@@ -141,12 +143,12 @@ class Identity:
             raise self._refused("token") from None
 
     def ticket(self, principal: Principal) -> str:
-        """Return a ticket for a websocket of this principal: good once, for `limits.ticket_s`."""
+        """Return a ticket for a websocket of this principal: good for `limits.ticket_s`, once in each process."""
         claims = self._claims(principal, TICKET_AUDIENCE, TICKET_AUDIENCE, self._limits.ticket_s)
         return jwt.encode({**claims, "jti": new_id()}, self._ticket_key, algorithm="HS256")
 
     def redeem(self, ticket: str) -> Principal:
-        """Return whose ticket it is, and refuse it from now on (in this process).
+        """Return whose ticket it is, and refuse it from now on. In this process: another one knows nothing of it.
 
         Raises:
             NotAuthenticated: it is false, spent or over.

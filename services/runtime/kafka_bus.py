@@ -20,7 +20,7 @@ from schemas.errors import BusUnavailable, Defect
 from services.runtime.bus import Bounds, GroupReader, Message, Place, Reader
 from services.runtime.bus_rules import checked_messages, checked_place, topic_named
 from services.runtime.kafka_publisher import Publisher
-from services.runtime.kafka_readers import KafkaMember, KafkaReader
+from services.runtime.kafka_readers import KafkaMember, KafkaReader, Shares
 from services.runtime.kafka_topics import ensure_topics
 from services.runtime.limits import Limits
 
@@ -126,9 +126,10 @@ class KafkaBus:
         ordinal = next(number for number in itertools.count() if number not in self._memberships[group])
         self._memberships[group].add(ordinal)
         try:
-            consumer = await self._joined(group, names, ordinal)
+            shares = Shares()
+            consumer = await self._joined(group, names, ordinal, shares)
             try:
-                yield KafkaMember(consumer, self._prefix)
+                yield KafkaMember(consumer, self._prefix, shares)
             finally:
                 await _stop(consumer)
         finally:
@@ -152,7 +153,7 @@ class KafkaBus:
         finally:
             await admin.close()
 
-    async def _joined(self, group: str, names: Sequence[str], ordinal: int) -> AIOKafkaConsumer:
+    async def _joined(self, group: str, names: Sequence[str], ordinal: int, shares: Shares) -> AIOKafkaConsumer:
         settings = self._consumer_settings() | {
             "group_id": self._prefix + group,
             "group_instance_id": None if self._instance is None else f"{self._instance}-{group}-{ordinal}",
@@ -163,7 +164,9 @@ class KafkaBus:
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT_S
         while True:
             try:
-                return await _started(AIOKafkaConsumer(*names, **settings))
+                consumer = AIOKafkaConsumer(**settings)
+                consumer.subscribe(names, listener=shares)
+                return await _started(consumer)
             except BusUnavailable:
                 # A new cluster has no coordinator until the topic of the offsets is made.
                 if asyncio.get_running_loop().time() >= deadline:
@@ -195,17 +198,29 @@ async def _started(consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Disconnect a consumer, whatever state the broker's absence has left it in; bounded, and never raises."""
     # One turn of the loop first: aiokafka cancels its background tasks, and fails on one that has not begun yet.
     await asyncio.sleep(0)
     stopping = asyncio.ensure_future(consumer.stop())
     for _ in range(_STOP_ATTEMPTS):
         done, _ = await asyncio.wait({stopping}, timeout=_STOP_S)
         if done:
-            stopping.result()
-            return
+            break
         # A request that was answered at the moment of the cancellation swallowed it: the fetcher goes on, and `stop`
         # would wait for it for ever.
         if consumer._fetcher is not None:  # noqa: SLF001  there is no other way to say it again
             consumer._fetcher._fetch_task.cancel()  # noqa: SLF001
-    stopping.cancel()
-    await asyncio.wait({stopping})
+    if await _failed(stopping):
+        # With its coordinator away, `stop` ends in the cancellation of one of its own tasks and leaves the rest open.
+        for part in (consumer._fetcher, consumer._client):  # noqa: SLF001
+            if part is not None:
+                await _failed(asyncio.ensure_future(part.close()))
+
+
+async def _failed(ending: "asyncio.Future[None]") -> bool:
+    """Give an ending its time; tell whether it failed. Its own cancellation must not pass for one of ours."""
+    await asyncio.wait({ending}, timeout=_STOP_S)
+    if not ending.done():
+        ending.cancel()
+        await asyncio.wait({ending}, timeout=_STOP_S)
+    return not ending.done() or ending.cancelled() or ending.exception() is not None

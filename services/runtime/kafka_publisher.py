@@ -70,6 +70,8 @@ class Publisher:
     def _delivered(self, delivery: "asyncio.Task[list[int]]", size: int) -> None:
         del self._deliveries[delivery]
         self._waiting_bytes -= size
+        if not delivery.cancelled():
+            delivery.exception()  # seen: a caller that gave up does not ask any more
 
     async def _deliver(self, topic: str, partition: int, messages: Sequence[Message]) -> list[int]:
         producer: AIOKafkaProducer | None = None

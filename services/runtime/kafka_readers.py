@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition  # type: ignore[import-untyped]
 from aiokafka.errors import (  # type: ignore[import-untyped]
     CommitFailedError,
     ConsumerStoppedError,
@@ -48,6 +48,10 @@ class KafkaReader:
         if self._positions.pop(place, None) is not None:
             self._assign()
 
+    def position(self, place: Place) -> int:
+        """Return the next offset of a place that is read; see `Reader.position`."""
+        return self._positions[place]
+
     async def fetch(self, *, records_max: int = 500, wait_s: float = 1.0) -> Sequence[Record]:
         """Return the next records; see `Reader.fetch`."""
         if not self._positions:
@@ -64,7 +68,15 @@ class KafkaReader:
             self._positions[record.place] = record.offset + 1
         if not records:
             _check_answers(self._consumer, since_s=self._assigned_at_s)
+            await self._pass_gaps()
         return records
+
+    async def _pass_gaps(self) -> None:
+        """Take over where the consumer stands: batches that compaction emptied are passed without a record."""
+        for place, offset in list(self._positions.items()):
+            if self._positions.get(place) == offset:  # not added again, or removed, meanwhile
+                position = await self._consumer.position(_partition(self._prefix, place))
+                self._positions[place] = max(offset, position)
 
     def _assign(self) -> None:
         # aiokafka replaces a whole assignment and forgets all positions with it; records that it has fetched for the
@@ -80,12 +92,29 @@ class KafkaReader:
             self._something_to_read.clear()
 
 
-class KafkaMember:
-    """A `GroupReader`; `consumer` is started, has a group, and belongs to this member."""
+class Shares(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    """Counts how often the group was shared out. `given` tells of each partition which of these gave it to us last."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, prefix: str) -> None:
+    def __init__(self) -> None:
+        self.given: dict[TopicPartition, int] = {}
+        self._count = 0
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Nothing is to be done: offsets are committed by whoever knows what is dealt with."""
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Note what this member was given."""
+        self._count += 1
+        self.given.update(dict.fromkeys(assigned, self._count))
+
+
+class KafkaMember:
+    """A `GroupReader`; `consumer` is started, has a group, and belongs to this member, as `shares` does."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, prefix: str, shares: "Shares") -> None:
         self._consumer = consumer
         self._prefix = prefix
+        self._shares = shares
         self._joined_at_s = time.time()
 
     async def fetch(self, *, records_max: int = 500, wait_s: float = 1.0) -> Sequence[Record]:
@@ -124,6 +153,10 @@ class KafkaMember:
     def assigned(self) -> frozenset[Place]:
         """Return what this member holds now."""
         return frozenset(_place(self._prefix, partition) for partition in self._consumer.assignment())
+
+    def visit(self, place: Place) -> int:
+        """Return in which sharing out this member was last given the place: each gives all partitions anew."""
+        return self._shares.given.get(_partition(self._prefix, place), 0)
 
     async def _getmany(self, wait_s: float, records_max: int) -> Mapping[Any, Sequence[Any]]:
         try:
@@ -179,7 +212,7 @@ def _record(prefix: str, message: Any) -> Record:
     return Record(
         place=Place(message.topic.removeprefix(prefix), message.partition),
         offset=message.offset,
-        value=message.value,
-        key=None if message.key is None else message.key.decode(),
+        value=message.value or b"",  # a tombstone: whoever decodes it finds out that there is nothing
+        key=None if message.key is None else message.key.decode(errors="replace"),  # others may write here too
         appended_at=datetime.fromtimestamp(message.timestamp / 1000, tz=UTC),
     )

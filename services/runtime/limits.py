@@ -16,6 +16,9 @@ class Limits:
     # At the carrier's side.
     webhook_body_bytes_max: int = 64 * 1024  # beyond: 413
     session_chars_max: int = 1500  # of a sealed dialog session, which has to fit into a carrier's URL
+    webhook_bodies_max: int = 1000  # being read at once; beyond: callers hear the safe instruction, a status gets 503
+    webhook_turns_max: int = 500  # being answered at once; beyond: the safe instruction, and the same turn once more
+    webhook_statuses_max: int = 1000  # being published at once; beyond: 503
     webhook_answer_s: float = 2.0  # the caller hears a safe instruction at the latest by then
     status_attempts_max: int = 4  # nobody listens meanwhile, and carriers do not send a refused status again
     status_pause_s: float = 0.25  # between these; all of them fit into the 15 s that a carrier waits
@@ -27,13 +30,16 @@ class Limits:
     presence_renew_s: float = 5.0
     presence_lease_s: float = 15.0  # three renewals missed: unreachable
     ping_s: float = 20.0
-    ticket_s: float = 30.0  # a websocket ticket is good for this long, once
+    ticket_s: float = 30.0  # a websocket ticket is good for this long, once in each process
     tickets_max: int = 50_000  # redeemed tickets remembered until they expire; beyond: refused
 
     hello_s: float = 10.0  # a socket that has not said hello by then is closed
     frames_per_s_max: float = 20.0  # from one desktop, on average; beyond: told, and closed
     frames_burst_max: int = 40
-    resume_changes_max: int = 128  # per agent; a desktop that missed more gets a snapshot
+    resume_changes_max: int = 32  # per agent; a desktop that missed more gets a snapshot
+    reconnects_per_s_max: float = 500.0  # of desktops that are sent to other gateways at the end of this one
+    reconnect_spread_s_max: float = 5.0  # the last of them; beyond, they come faster
+    drain_close_s: float = 1.2  # the end closes sockets by then, also of those whose time comes later
     catch_up_s: float = 5.0  # how long a new socket waits for a gateway that still reads the log; beyond: come again
 
     # On the bus.
@@ -42,8 +48,19 @@ class Limits:
     fetch_wait_s: float = 1.0
     record_bytes_max: int = 900_000  # below the broker's usual 1 MiB
 
+    # Spool: facts of webhooks on the local disk while the bus is away.
+    spool_after_s: float = 0.75  # a webhook waits so long for the bus; the rest of its time is for disk and answer
+    spool_facts_max: int = 200_000  # beyond: callers hear the safe instruction
+    spool_bytes_max: int = 256 * 1024 * 1024
+    spool_forward_s: float = 5.0  # for a batch to be acknowledged; beyond: tried again
+    spool_pause_s: float = 0.05  # before the second attempt; doubled before each further one
+    spool_pause_s_max: float = 1.0
+    spool_look_s: float = 5.0  # between looks for what other processes have left
+    spool_drain_s: float = 1.5  # at the end, for what waits; beyond: it is left for the next start
+
     # Towards carriers' APIs.
     carrier_timeout_s: float = 5.0
+    carrier_answer_bytes_max: int = 8 * 1024 * 1024  # a page of 1,000 calls has 2 MiB; beyond: a failed request
     carrier_attempts_max: int = 3
     carrier_backoff_s: float = 0.25  # before the second attempt; doubled before each further one
     carrier_release_attempts_max: int = 8  # a leg that nobody needs: no deadline presses, so try longer
@@ -52,7 +69,7 @@ class Limits:
     carrier_connections_max: int = 32  # to its API; beyond: a request waits for one
     carrier_acts_at_once_max: int = 64  # contacts served side by side
     carrier_acts_pending_max: int = 2000  # beyond: no more decisions are read
-    carrier_catch_up_records: int = 2000  # per partition, read back at start to know who is on the line
+    carrier_catch_up_records: int = 20_000  # read since the snapshot to know who is on the line; beyond: the newest
     reconcile_s: float = 60.0  # between two lists of a carrier's live calls
     contacts_followed_max: int = 100_000  # beyond: the oldest are forgotten
 
@@ -82,6 +99,9 @@ class Limits:
         rules = (
             (self.presence_lease_s >= 2 * self.presence_renew_s, "presence_lease_s", "twice presence_renew_s or more"),
             (self.publish_timeout_s < self.webhook_answer_s, "publish_timeout_s", "shorter than webhook_answer_s"),
+            (self.drain_close_s < self.drain_s / 2, "drain_close_s", "shorter than half of drain_s"),
+            (self.spool_after_s <= self.webhook_answer_s / 2, "spool_after_s", "half of webhook_answer_s or less"),
+            (self.spool_drain_s < self.drain_s / 2, "spool_drain_s", "shorter than half of drain_s"),
             (self.frame_bytes_max < self.record_bytes_max, "frame_bytes_max", "smaller than record_bytes_max"),
             (self.ticket_s <= 30.0, "ticket_s", "30 s or less"),  # noqa: PLR2004
         )

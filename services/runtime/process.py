@@ -15,12 +15,14 @@ def _always_ready() -> str | None:
 class Process:
     """One process: routes to serve and loops to run.
 
-    `loops` run until cancelled; an exception from one ends the whole process, so each handles what it can survive.
+    `loops` run until cancelled. Of a `vital` process calls depend: an exception from one of its loops ends the whole
+    process, so each handles what it can survive; the loops of any other are started again.
     `not_ready` returns why the process should get no traffic, or None when it should.
     `drain` is called once at shutdown before the loops are cancelled, `finish` after; both return within a few seconds.
     """
 
     name: str
+    vital: bool = True
     routes: tuple[APIRouter, ...] = ()
     loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
     not_ready: Callable[[], str | None] = field(default=_always_ready)

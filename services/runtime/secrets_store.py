@@ -1,6 +1,6 @@
 """Secrets by name: from the environment, else from the data directory. They are never in a tenant's document.
 
-Also the one way in which files with keys are made: private to the user, whole, and only once.
+Also the one way in which files with keys, and folders for data, are made: private to the user, whole, and only once.
 """
 
 import json
@@ -15,7 +15,14 @@ from schemas.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX: Final = "FRONTDOOR_SECRET_"
 _PRIVATE_MODE: Final = 0o600
+_MOUNTED_MODE: Final = 0o640
 _PRIVATE_FOLDER_MODE: Final = 0o700
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that only this user may enter, and those above it that are missing. One that is there stays."""
+    for missing in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
+        missing.mkdir(mode=_PRIVATE_FOLDER_MODE, exist_ok=True)
 
 
 def private_file(path: Path, content: bytes) -> bytes:
@@ -27,7 +34,7 @@ def private_file(path: Path, content: bytes) -> bytes:
         ConfigurationError: the folder cannot be written, or others may read the file.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER_MODE)
+        private_folder(path.parent)
         if not path.exists():
             _link_once(path, content)
         _require_private(path)
@@ -41,7 +48,7 @@ def private_file(path: Path, content: bytes) -> bytes:
 
 def replace_private_file(path: Path, content: bytes) -> None:
     """Write a private file whole: a reader meets the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER_MODE)
+    private_folder(path.parent)
     temporary = _temporary(path, content)
     temporary.replace(path)
 
@@ -57,7 +64,7 @@ class Secrets:
         """Return the secret called `name`; the environment comes before the data directory.
 
         Raises:
-            ConfigurationError: there is none; the remedy names both places.
+            ConfigurationError: there is none; the remedy names both places. Or others may read the file.
         """
         variable = variable_of(name)
         secret = self._environ.get(variable) or self._stored().get(name)
@@ -78,10 +85,11 @@ class Secrets:
         return stored[name]
 
     def _stored(self) -> dict[str, str]:
-        if not self._path.exists():
-            return {}
         try:
+            _require_private(self._path)  # a person may have written it
             document = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
         except (OSError, ValueError):
             document = None
         if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
@@ -116,5 +124,8 @@ def _link_once(path: Path, content: bytes) -> None:
 
 
 def _require_private(path: Path) -> None:
-    if path.stat().st_mode & ~_PRIVATE_MODE & 0o777:
+    found = path.stat()
+    # An orchestrator's mounted secret is not ours: it belongs to root, and our group may read it.
+    allowed = _PRIVATE_MODE if found.st_uid == os.geteuid() else _MOUNTED_MODE
+    if found.st_mode & ~allowed & 0o777:
         raise ConfigurationError(f"{path} may be read by others", remedy=f"Run: chmod 600 {path}")

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field(default="127.0.0.1:9092", description="host:port of brokers, separated by commas")
     kafka_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,80}$", description="in front of topic names")
     partitions: int = Field(default=4, ge=1, le=1024, description="of the topics that are kept by cell; never changed")
+    routing_ordinal: int = Field(default=0, ge=0, description="which of the routers this one is, from 0")
+    routing_count: int = Field(default=1, ge=1, description="how many routers there are")
     data_dir: Path = Field(default=Path("data"), description="keys, secrets, the embedded bus and the local database")
     database_url: str = Field(
         default_factory=lambda data: f"sqlite+aiosqlite:///{data['data_dir']}/records.db",

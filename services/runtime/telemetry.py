@@ -44,7 +44,14 @@ LIMIT_REACHED: Final = Metric("frontdoor_limit_reached_total", "counter", "a nam
 FACTS_PUBLISHED: Final = Metric("frontdoor_facts_published_total", "counter", "facts put on intake", ("type",))
 PUBLISH_SECONDS: Final = Metric("frontdoor_publish_seconds", "histogram", "from publishing facts to durable")
 NOT_AUTHENTICATED: Final = Metric("frontdoor_not_authenticated_total", "counter", "bad tokens and tickets", ("what",))
+LOOPS_FAILED: Final = Metric("frontdoor_loops_failed_total", "counter", "loops of processes that failed", ("process",))
 TENANT_VERSION: Final = Metric("frontdoor_tenant_version", "gauge", "version of a tenant's document here", ("tenant",))
+LOG_BEHIND_SECONDS: Final = Metric(
+    "frontdoor_log_behind_seconds", "gauge", "age of the oldest unread record", ("process", "topic", "partition")
+)
+LOG_BEHIND_RECORDS: Final = Metric(
+    "frontdoor_log_behind_records", "gauge", "records not read yet", ("process", "topic", "partition")
+)
 # === end of runtime; each package appends a section of its own below
 # === routing
 DECISIONS_MADE: Final = Metric("frontdoor_decisions_total", "counter", "decisions appended", ("type",))
@@ -52,6 +59,23 @@ STEP_SECONDS: Final = Metric("frontdoor_step_seconds", "histogram", "from foldin
 OWNED: Final = Metric("frontdoor_partition_owned", "gauge", "1 if this process decides for it", ("partition",))
 ROUTING_SKIPPED: Final = Metric("frontdoor_routing_skipped_total", "counter", "log records not read", ("topic", "why"))
 DEAD_LETTERS: Final = Metric("frontdoor_dead_letters_total", "counter", "records put aside", ("topic", "why"))
+ITEMS: Final = Metric(
+    "frontdoor_items", "gauge", "work items that are not over", ("tenant", "queue", "urgency", "state")
+)
+ITEMS_UNMATCHED: Final = Metric(
+    "frontdoor_items_unmatched",
+    "gauge",
+    "queued for 2 s or more although an idle agent may take them",
+    ("tenant", "queue"),
+)
+LONGEST_WAIT_SECONDS: Final = Metric(
+    "frontdoor_longest_wait_seconds",
+    "gauge",
+    "of callers who wait for a person, at their urgency",
+    ("tenant", "queue", "urgency"),
+)
+AGENTS: Final = Metric("frontdoor_agents", "gauge", "agents by status and state", ("tenant", "status", "state"))
+CONTACTS_IN_DIALOG: Final = Metric("frontdoor_contacts_in_dialog", "gauge", "callers in the dialog", ("tenant",))
 # === end of routing
 
 # === records: the log's effects in the database, and the business counted from the log
@@ -66,6 +90,9 @@ CONTACTS_ENDED: Final = Metric("frontdoor_contacts_ended_total", "total", "conta
 SELF_SERVED: Final = Metric("frontdoor_self_served_total", "total", "served without an agent", ("tenant",))
 CONTACTS_DIVERTED: Final = Metric(
     "frontdoor_contacts_diverted_total", "total", "taken from a lost dialog to a person", ("tenant", "reason")
+)
+CONTACTS_RESET: Final = Metric(
+    "frontdoor_contacts_reset_total", "total", "begun anew after a defect of ours", ("tenant", "reason")
 )
 OFFERED: Final = Metric("frontdoor_offers_total", "total", "offers to agents", ("tenant", "queue"))
 ANSWERED: Final = Metric("frontdoor_answered_total", "total", "callers who spoke to a person", ("tenant", "queue"))
@@ -101,6 +128,9 @@ DESKTOP_REFUSED: Final = Metric("frontdoor_desktop_refused_total", "counter", "s
 DESKTOP_FACTS_LOST: Final = Metric(
     "frontdoor_desktop_facts_unavailable_total", "counter", "facts of agents that the bus did not acknowledge"
 )
+DESKTOP_RESTARTED: Final = Metric(
+    "frontdoor_desktop_log_restarts_total", "counter", "times that retention passed the relay, so that it began anew"
+)
 SCREEN_POP_FAILED: Final = Metric("frontdoor_screen_pop_failed_total", "counter", "screen pops that did not open")
 # === end of desktop
 
@@ -125,6 +155,17 @@ CARRIER_CALLS_GONE: Final = Metric(
     "frontdoor_carrier_calls_gone_total", "counter", "callers found gone by listing the carrier's calls", ("account",)
 )
 # === end of carriers
+
+# === spool: facts of webhooks that wait on the local disk while the bus is away
+SPOOLED: Final = Metric("frontdoor_spooled_facts", "gauge", "facts that wait for the bus on this process's disk")
+SPOOL_AGE: Final = Metric("frontdoor_spool_age_seconds", "gauge", "how long the oldest of them has waited; 0: none")
+SPOOL_FACTS: Final = Metric(
+    "frontdoor_spool_facts_total",
+    "counter",
+    "facts by what became of them: spooled, adopted, forwarded, refused, put_aside",
+    ("outcome",),
+)
+# === end of spool
 
 
 LOG_KEYS: Final = frozenset(
@@ -177,6 +218,11 @@ class Metrics:
         self._totals.values.pop(metric, None)
         if metric in self._known:
             self._known[metric].clear()
+
+    def remove(self, metric: Metric, **labels: str) -> None:
+        """Forget one labelled value of a gauge; harmless if there is none."""
+        if metric in self._known:
+            self._known[metric].remove(*(labels[name] for name in metric.labels))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format 0.0.4."""

@@ -1,10 +1,12 @@
 """Tenants' documents: read from YAML, published on `config`, and held in memory by every process that needs them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from pydantic import ValidationError
 
+from schemas.errors import BusUnavailable, OffsetGone
 from schemas.ids import EventId, derived_id
 from schemas.intake import ConfigApplied
 from schemas.tenant_config import Agent, TenantConfig
@@ -14,11 +16,13 @@ from services.runtime.clock import Clock
 from services.runtime.facts import FactPublisher, fact
 from services.runtime.telemetry import TENANT_VERSION, Metrics, get_logger
 from services.runtime.tenant_file import load_tenant
+from services.runtime.whole_log import read_whole
 
 _PLACE: Final = Place(CONFIG.name, 0)  # the topic has one partition
+_RETRY_S: Final = 1.0
 _log = get_logger(__name__)
 
-__all__ = ["Tenants", "follow_config", "load_tenant", "publish_tenant", "read_config"]
+__all__ = ["Tenants", "announce_tenant", "follow_config", "load_tenant", "publish_tenant", "read_config"]
 
 
 class Tenants:
@@ -92,6 +96,15 @@ async def publish_tenant(bus: Bus, config: TenantConfig, clock: Clock) -> None:
     """
     document = config.model_dump_json(exclude_none=True).encode()
     await bus.publish(CONFIG.name, _PLACE.partition, [Message(document, key=config.tenant)])
+    await announce_tenant(bus, config, clock)
+
+
+async def announce_tenant(bus: Bus, config: TenantConfig, clock: Clock) -> None:
+    """Tell the cell of a document that is on `config`: the router goes by facts alone. Again is harmless.
+
+    Raises:
+        BusUnavailable: the outcome is unknown; announce it again.
+    """
     applied = ConfigApplied(tenant=config.tenant, version=config.version, document=config)
     envelope = fact(
         applied,
@@ -106,30 +119,42 @@ async def publish_tenant(bus: Bus, config: TenantConfig, clock: Clock) -> None:
 
 
 async def read_config(bus: Bus, tenants: Tenants) -> None:
-    """Adopt everything that is on `config` now, then return; for a process that must know before it serves."""
-    bounds = await bus.bounds(_PLACE)
-    position = bounds.first
-    async with bus.read({_PLACE: position}) as reader:
-        while position < bounds.end:
-            records = await reader.fetch()
-            _adopt(records, tenants)
-            position = max((record.offset + 1 for record in records), default=bounds.end)
+    """Adopt everything that is on `config` now, then return; for a process that must know before it serves.
+
+    Raises:
+        BusUnavailable: not everything could be read.
+    """
+    await read_whole(bus, _PLACE, lambda record: _adopt(record, tenants))
 
 
-async def follow_config(bus: Bus, tenants: Tenants) -> None:
-    """Adopt documents as they come, from the beginning of `config`, until cancelled."""
+async def follow_config(
+    bus: Bus, tenants: Tenants, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Adopt documents as they come, from the beginning of `config`, until cancelled; waits for a bus that is away.
+
+    Meanwhile calls go on with what is known. Afterwards everything is read again: an old document changes nothing.
+    """
+    while True:
+        try:
+            await _follow(bus, tenants)
+        except (BusUnavailable, OffsetGone) as error:
+            _log.warning("config.bus_unavailable", topic=CONFIG.name, error=type(error).__name__)
+            await pause(_RETRY_S)
+
+
+async def _follow(bus: Bus, tenants: Tenants) -> None:
     bounds = await bus.bounds(_PLACE)
     async with bus.read({_PLACE: bounds.first}) as reader:
         while True:
-            _adopt(await reader.fetch(), tenants)
+            for record in await reader.fetch():
+                _adopt(record, tenants)
 
 
-def _adopt(records: Sequence[Record], tenants: Tenants) -> None:
-    for record in records:
-        try:
-            config = TenantConfig.model_validate_json(record.value)
-        except ValidationError:
-            _log.warning("config.unreadable", topic=record.place.topic, offset=record.offset, tenant=record.key)
-            continue
-        if tenants.apply(config):
-            _log.info("config.adopted", tenant=config.tenant, version=config.version)
+def _adopt(record: Record, tenants: Tenants) -> None:
+    try:
+        config = TenantConfig.model_validate_json(record.value)
+    except ValidationError:
+        _log.warning("config.unreadable", topic=record.place.topic, offset=record.offset, tenant=record.key)
+        return
+    if tenants.apply(config):
+        _log.info("config.adopted", tenant=config.tenant, version=config.version)

@@ -1,7 +1,8 @@
 """One turn of a call: the dialog takes a step, its facts become durable, the caller hears what follows.
 
-In this order, so that whatever a caller has been told is on the log. When something behind it fails, the caller hears
-the emergency notice and is held or passed on, and the same turn is tried again with what they had said.
+In this order, so that whatever a caller has been told is on the log, or on a disk on its way there. When something
+behind it fails, the caller hears the emergency notice and is held or passed on, and the same turn is tried again with
+what they had said.
 """
 
 import asyncio
@@ -24,10 +25,11 @@ from services.carriers.twilio_webhooks import CARRIER, ENDED, Webhook
 from services.carriers.twiml import Addresses, render
 from services.runtime.clock import Clock
 from services.runtime.crypto import Vault
-from services.runtime.facts import FactPublisher, fact
+from services.runtime.facts import Publishing, fact
 from services.runtime.limits import Limits
 from services.runtime.telemetry import get_logger
 from services.webhooks.callers import CALLER_CHARS_MAX, Callers, contact_of, inputs
+from services.webhooks.gate import Busy, Gate
 from services.webhooks.scripts import Scripts
 from services.webhooks.understanding import Understanding
 
@@ -55,10 +57,11 @@ class Conversation:
     addresses: CarrierAddresses
     scripts: Scripts
     understanding: Understanding
-    publisher: FactPublisher
+    publisher: Publishing
     vault: Vault
     clock: Clock
     limits: Limits
+    under_way: Gate
 
     async def arrive(self, webhook: Webhook, url: str, *, pending: str = "") -> Answer:
         """Answer a call. `url` is the address that the carrier asked, to be asked again after a failure."""
@@ -72,17 +75,22 @@ class Conversation:
         """Answer in time, whatever happens."""
         before = self.callers.pending(pending, webhook)
         try:
-            async with asyncio.timeout(self.limits.webhook_answer_s * _SHARE):
-                if webhook.call_status in ENDED:  # the carrier tells of the end by asking how to go on
-                    return await self._end(webhook)
-                return await take(webhook, before)
-        except (BusUnavailable, TimeoutError):
+            with self.under_way.place():
+                async with asyncio.timeout(self.limits.webhook_answer_s * _SHARE):
+                    if webhook.call_status in ENDED:  # the carrier tells of the end by asking how to go on
+                        return await self._end(webhook)
+                    return await take(webhook, before)
+        except (BusUnavailable, Busy, TimeoutError):
             _log.warning("webhook.unavailable", contact_id=contact_of(webhook))
         except Exception:  # noqa: BLE001  no failure of ours may become an error tone
             _log.exception("webhook.failed", contact_id=contact_of(webhook))
         again = self.callers.keep(url, inputs(webhook, before), webhook)
         instructions = dialog.safe_instructions(self.callers.tenant_of(webhook))
         return Answer(self._render(instructions, turn=again), "safe")
+
+    def unheard(self, url: str) -> Answer:
+        """Return the answer to a request that was not read, so that nothing is known of it but its address `url`."""
+        return Answer(self._render(dialog.safe_instructions(None), turn=url), "busy")
 
     async def _arrive(self, webhook: Webhook, before: Sequence[Heard]) -> Answer:
         tenant = self.callers.tenant_of(webhook)

@@ -16,6 +16,7 @@ from services.carriers.twilio_signature import HEADER, is_signed
 from services.carriers.twilio_webhooks import CARRIER, FORM_TYPE, Webhook, account_of, fields_of, webhook_of
 from services.runtime.limits import Limits
 from services.runtime.telemetry import get_logger
+from services.webhooks.gate import Gate
 
 _BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
@@ -42,14 +43,17 @@ class Edge:
     accounts: Accounts
     public_url: str
     limits: Limits
+    bodies: Gate
 
     async def admit(self, request: Request, path: str) -> Webhook:
         """Return what a request to `path` says, once it is known who sent it.
 
         Raises:
             Rejected: 413 too large, 415 no form, 408 too slow, 400 malformed, 403 unknown account or forged.
+            Busy: too many bodies are being read; nothing is known of who sent this one.
         """
-        body = await self._body(request)
+        with self.bodies.place():
+            body = await self._body(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
             raise Rejected(_WRONG_TYPE, "wrong_type")
         try:

@@ -1,8 +1,9 @@
 """What becomes of legs, as the carrier tells in status webhooks: facts, and nothing else.
 
 A carrier may not send a status twice, so publishing one is tried longer than a caller could wait. One that did not
-become durable is refused, so that a carrier that retries does; what is lost all the same is found by call control,
-which lists the calls.
+become durable is refused, so that a carrier that retries does. What is lost all the same shows in other ways: that a
+caller is gone, when call control lists the calls; that an agent never answered, at the connecting deadline; that a
+talking agent's leg broke, when the conference ends with it and the caller comes back to the dialog.
 """
 
 import asyncio
@@ -17,12 +18,13 @@ from schemas.intake import FactEnvelope
 from services.carriers.addresses import AgentLeg, CarrierAddresses
 from services.carriers.twilio_webhooks import ANSWERED, CARRIER, ENDED, Webhook
 from services.runtime.clock import Clock
-from services.runtime.facts import FactPublisher, fact
+from services.runtime.facts import Publishing, fact
 from services.runtime.limits import Limits
 from services.runtime.tenants import Tenants
 from services.webhooks.callers import Callers, has_account
 from services.webhooks.conversation import SOURCE, caller_ended
 from services.webhooks.edge import Rejected
+from services.webhooks.gate import Gate
 
 _BAD_REQUEST: Final = 400
 _UNAVAILABLE: Final = 503
@@ -35,19 +37,25 @@ class Statuses:
     callers: Callers
     tenants: Tenants
     addresses: CarrierAddresses
-    publisher: FactPublisher
+    publisher: Publishing
     clock: Clock
     limits: Limits
+    under_way: Gate
 
     async def take(self, webhook: Webhook, *, token: str) -> str:
         """Publish what a status means and return the word under which it is counted. `token` marks an agent's leg.
 
         Raises:
             Rejected: 400 for a token that is not ours, 503 if the fact did not become durable.
+            Busy: too many wait for that.
         """
         envelope = self._of_agent(webhook, token) if token else self._of_caller(webhook)
         if envelope is None:
             return "ignored"
+        with self.under_way.place():
+            return await self._publish(envelope)
+
+    async def _publish(self, envelope: FactEnvelope) -> str:
         for attempt in range(self.limits.status_attempts_max):
             if attempt:
                 await asyncio.sleep(self.limits.status_pause_s)

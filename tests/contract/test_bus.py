@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import BusUnavailable, Defect, OffsetGone
 from schemas.topics import CONFIG, DECISIONS, INTAKE, SNAPSHOTS, STATUS
-from services.runtime.bus import Message, Place, by_place
+from services.runtime.bus import Message, Place
 from services.runtime.bus_rules import MESSAGE_BYTES_MAX, PUBLISH_RECORDS_MAX
 
 FETCHES_MAX = 60  # of a second each: a bound on waiting, far beyond what is needed
@@ -32,6 +32,13 @@ async def collect(reader, count, **options):
         if len(records) >= count:
             return records
     raise AssertionError(f"{len(records)} records instead of {count}")
+
+
+def by_place(records):
+    groups = {}
+    for record in records:
+        groups.setdefault(record.place, []).append(record)
+    return groups
 
 
 def values(records):
@@ -270,6 +277,17 @@ class TestReading:
             reader.remove(RIGHT)
             assert list(await reader.fetch(wait_s=0.05)) == []
 
+    async def test_a_reader_tells_where_it_stands(self, bus):
+        await publish(bus, LEFT, *range(4))
+        async with bus.read({LEFT: 1, RIGHT: 0}) as reader:
+            assert (reader.position(LEFT), reader.position(RIGHT)) == (1, 0)
+            found = await collect(reader, 3)
+            assert reader.position(LEFT) == found[-1].offset + 1 == 4
+            assert list(await reader.fetch(wait_s=0.05)) == []
+            assert (reader.position(LEFT), reader.position(RIGHT)) == (4, 0)  # silence moves nothing
+            reader.add(LEFT, 2)
+            assert reader.position(LEFT) == 2
+
     async def test_a_cancelled_fetch_loses_nothing(self, bus):
         async with bus.read({LEFT: 0}) as reader:
             waiting = asyncio.create_task(reader.fetch(wait_s=60))
@@ -362,11 +380,9 @@ class TestCompaction:
     async def _folded(self, bus, end):
         newest = {}
         async with bus.read({self.PLACE: 0}) as reader:
-            position = 0
-            while position < end:
+            while reader.position(self.PLACE) < end:
                 for record in await reader.fetch(wait_s=30):
                     newest[record.key] = record.value.decode()
-                    position = record.offset + 1
         return newest
 
 
@@ -414,6 +430,20 @@ class TestGroups:
             await asyncio.sleep(0)
             await publish(bus, LEFT, "a")
             assert values(await waiting) == ["a"]
+
+    async def test_a_member_knows_a_place_that_was_elsewhere_meanwhile(self, bus):
+        async with bus.join("g", [INTAKE.name]) as first:
+            await first.fetch(wait_s=0.05)
+            before = {place: first.visit(place) for place in (LEFT, RIGHT)}
+            await first.fetch(wait_s=0.05)
+            assert {place: first.visit(place) for place in (LEFT, RIGHT)} == before
+            async with bus.join("g", [INTAKE.name]) as second:
+                while len(first.assigned()) != 1:
+                    await first.fetch(wait_s=0.5)
+                (moved,) = second.assigned()
+            while len(first.assigned()) != 2:
+                await first.fetch(wait_s=0.5)
+            assert first.visit(moved) > before[moved]
 
     async def test_a_place_that_is_not_held_is_left_alone(self, bus):
         await publish(bus, LEFT, "a")

@@ -14,6 +14,7 @@ from schemas.tenant_config import TenantConfig
 from services.demo.carrier import SimulatedCarrier
 from services.demo.carrier_server import carrier_app, serving
 from services.demo.credentials import TENANT_FILE
+from services.demo.signature import sign
 from services.runtime.clock import SystemClock
 from services.runtime.crypto import load_root_keys
 from services.runtime.identity import DevelopmentKey, Identity
@@ -150,6 +151,12 @@ class System:
         phone.say(said)
         return phone
 
+    async def post(self, path, fields, **headers):
+        """Post a webhook, signed, that the simulated carrier would not send by itself."""
+        path = f"/v1/carriers/twilio/{path}"
+        signature = {"X-Twilio-Signature": sign(self.carrier.secret, self.base + path, list(fields.items()))}
+        return await self.http.post(path, data=fields, headers=signature | headers)
+
     async def get(self, path, **options):
         return (await self.http.get(path, headers=self.headers(), **options)).raise_for_status().json()
 
@@ -164,6 +171,23 @@ class System:
                 if answer.status_code == 200 and until(answer.json()):
                     return answer.json()
                 await asyncio.sleep(0.02)
+
+
+async def waits(phone):
+    """Wait until the caller hears the hold music: the dialog has handed them over."""
+    async with asyncio.timeout(PATIENCE_S):
+        await phone.wait_for(lambda: any(event.type == "music" for event in phone.events))
+
+
+async def connected(phone, agent):
+    """Wait until both sides know that they talk; who hangs up a moment earlier has abandoned the call."""
+    async with asyncio.timeout(PATIENCE_S):
+        await phone.wait_until("connected")
+    await agent.expect("call.updated", state="connected")
+
+
+def endpoint(agent):
+    return f"client:{agent.agent_id}"
 
 
 def document(**changes) -> TenantConfig:
@@ -210,7 +234,12 @@ async def _process(data, names, environ):
     env |= {"FRONTDOOR_DATA_DIR": str(data), "FRONTDOOR_PORT": "0", "FRONTDOOR_LOG_LEVEL": "warning"} | environ
     with (data / "stderr.log").open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            FRONTDOOR, *names, env=env, stdout=asyncio.subprocess.PIPE, stderr=errors
+            FRONTDOOR,
+            *names,
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,  # a signal to all of its group, such as Ctrl-C, does not reach the tests
         )
     try:
         async with asyncio.timeout(READY_S):

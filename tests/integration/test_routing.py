@@ -5,16 +5,19 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from router.succession import preference
 from schemas.decisions import Claim
 from schemas.errors import BusUnavailable
 from schemas.topics import DECISIONS, INTAKE, INTAKE_DEAD, partition_of
 from services.routing import snapshots
-from services.routing.worker import RoutingWorker
+from services.routing.dead_facts import TooManyDeadFacts
+from services.routing.worker import Post, RoutingWorker
 from services.runtime.bus import Message, Place
 from services.runtime.clock import ManualClock
 from services.runtime.codec import encode
 from services.runtime.decisions_reader import DecisionsReader, read
 from services.runtime.embedded_bus import EmbeddedBus
+from services.runtime.limits import Limits
 from services.runtime.telemetry import ROUTING_SKIPPED, Metrics
 from tests.world import World
 
@@ -29,8 +32,8 @@ async def bus(tmp_path):
 
 
 @asynccontextmanager
-async def routing(bus, clock=None, name="a"):
-    worker = RoutingWorker(bus, clock=clock or ManualClock(), metrics=Metrics(), name=name)
+async def routing(bus, clock=None, name="a", post=None):
+    worker = RoutingWorker(bus, clock=clock or ManualClock(), metrics=Metrics(), name=name, post=post)
     task = asyncio.create_task(worker.run())
     try:
         yield worker
@@ -135,10 +138,11 @@ async def test_a_type_of_a_newer_release_is_counted_and_skipped(bus):
 
 
 class Flaky:
-    """A bus whose next append to `decisions` has an unknown outcome: it is there, or it is not."""
+    """A bus whose next append to a topic has an unknown outcome: it is there, or it is not."""
 
-    def __init__(self, bus, *, written):
+    def __init__(self, bus, *, written, topic=DECISIONS.name):
         self._bus = bus
+        self._topic = topic
         self._written = written
         self.armed = False
 
@@ -146,7 +150,7 @@ class Flaky:
         return getattr(self._bus, name)
 
     async def publish(self, topic, partition, messages):
-        if topic == DECISIONS.name and self.armed:
+        if topic == self._topic and self.armed:
             self.armed = False
             if self._written:
                 await self._bus.publish(topic, partition, messages)
@@ -162,7 +166,7 @@ async def test_an_append_of_unknown_outcome_is_doubt_and_one_decision_all_the_sa
     async with routing(flaky) as worker, DecisionsReader(bus, partitions=[DEMO]) as reader:
         await tell(bus, [world.facts[0][1]])
         await until(reader, "config.adopted", decisions)
-        assert worker.owns_all
+        assert worker.not_ready() is None
         flaky.armed = True
         await tell(bus, a_call(world)[1:])
         await until(reader, "agent.reserved", decisions)
@@ -182,3 +186,115 @@ async def test_a_claim_is_the_first_record_and_its_offset_the_epoch(bus):
         records = [read(record) for record in await raw.fetch()]
     assert isinstance(records[0], Claim)
     assert {record.epoch for record in records[1:]} == {0}
+
+
+async def test_facts_after_a_bad_one_are_folded_though_it_cannot_be_put_aside_yet(bus):
+    flaky = Flaky(bus, written=False, topic=INTAKE_DEAD.name)
+    flaky.armed = True
+    world = World()
+    async with routing(flaky), DecisionsReader(bus, partitions=[DEMO]) as reader:
+        messages = [Message(b"not json", key="demo")]
+        messages += [Message(encode(envelope), key="demo") for envelope in a_call(world)]
+        await bus.publish(INTAKE.name, DEMO, messages)
+        await until(reader, "agent.reserved", [])
+    assert (await bus.bounds(Place(INTAKE_DEAD.name, 0))).end == 1
+
+
+async def test_too_many_bad_facts_in_a_row_stop_the_owner(bus):
+    worker = RoutingWorker(bus, clock=ManualClock(), metrics=Metrics(), name="a", limits=Limits(dead_letters_run_max=3))
+    await bus.publish(INTAKE.name, DEMO, [Message(b"not json", key="demo")] * 4)
+    with pytest.raises(TooManyDeadFacts):
+        await worker.run()
+
+
+# ---- two routers
+
+FIRST, SECOND = (Post(ordinal, 2, alone=False) for ordinal in preference(DEMO, 2))  # as DEMO's partition prefers them
+
+
+@asynccontextmanager
+async def killed_at_the_end(bus, clock, name, post):
+    worker = RoutingWorker(bus, clock=clock, metrics=Metrics(), name=name, post=post)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def records_of(bus, count=1):
+    """Read the claims of DEMO's partition until there are so many."""
+    claims = []
+    async with bus.read({Place(DECISIONS.name, DEMO): 0}) as reader:
+        while len(claims) < count:
+            records = [read(record) for record in await reader.fetch()]
+            claims += [record for record in records if isinstance(record, Claim)]
+    return claims
+
+
+async def ready(worker):
+    while worker.not_ready() is not None:  # noqa: ASYNC110  asked for, as an orchestrator would
+        await asyncio.sleep(0)
+
+
+async def test_a_standby_takes_over_after_silence_and_gives_the_lost_time_back(bus):
+    clock = ManualClock()
+    world = World()
+    decisions = []
+    async with killed_at_the_end(bus, clock, "b", SECOND) as standby, DecisionsReader(bus, partitions=[DEMO]) as reader:
+        async with killed_at_the_end(bus, clock, "a", FIRST):
+            await tell(bus, a_call(world))
+            reserved = await until(reader, "agent.reserved", decisions)
+            await ready(standby)
+        clock.advance(4)
+        extended = await until(reader, "deadlines.extended", decisions)
+    assert [claim.ordinal for claim in await records_of(bus, 2)] == [FIRST.ordinal, SECOND.ordinal]
+    assert extended.by_s == pytest.approx(4, abs=0.1)
+    (entry,) = extended.reservations
+    assert (entry.expires_at - reserved.expires_at).total_seconds() == pytest.approx(extended.by_s)
+    assert [decision.type for decision in decisions].count("agent.reserved") == 1
+
+
+async def test_an_owner_that_leaves_hands_over_at_once(bus):
+    clock = ManualClock()
+    world = World()
+    decisions = []
+    async with killed_at_the_end(bus, clock, "b", SECOND) as standby, DecisionsReader(bus, partitions=[DEMO]) as reader:
+        async with killed_at_the_end(bus, clock, "a", FIRST) as owner:
+            await tell(bus, a_call(world))
+            await until(reader, "agent.reserved", decisions)
+            await ready(standby)
+            await owner.leave()
+            await records_of(bus, 2)  # without the clock's having moved
+        world.accept("carl")
+        await tell(bus, [world.facts[-1][1]])
+        await until(reader, "item.connecting", decisions)
+    assert "deadlines.extended" not in [decision.type for decision in decisions]
+
+
+async def test_the_router_that_prefers_a_partition_takes_it_back(bus):
+    clock = ManualClock()
+    async with killed_at_the_end(bus, clock, "b", SECOND) as standby:
+        await ready(standby)
+        clock.advance(6)
+        await records_of(bus, 1)
+        async with killed_at_the_end(bus, clock, "a", FIRST):
+            claims = await records_of(bus, 2)
+    assert [claim.ordinal for claim in claims] == [SECOND.ordinal, FIRST.ordinal]
+
+
+async def test_a_second_process_with_the_same_ordinal_leaves_a_living_owner_alone(bus):
+    clock = ManualClock()
+    one = Post(0, 1, alone=False)
+    async with killed_at_the_end(bus, clock, "a", one) as owner:
+        await ready(owner)
+        while not all(partition.owning for partition in owner.partitions().values()):  # noqa: ASYNC110  as above
+            await asyncio.sleep(0)
+        async with killed_at_the_end(bus, clock, "a2", one) as other:
+            await ready(other)
+            world = World()
+            async with DecisionsReader(bus, partitions=[DEMO]) as reader:
+                await tell(bus, a_call(world))
+                await until(reader, "agent.reserved", [])
+            assert [partition.owning for partition in other.partitions().values()] == [False, False]

@@ -3,16 +3,32 @@
 import asyncio
 import json
 import os
+import signal
 import socket
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from schemas.ids import contact_id
 from services.demo.carrier import SimulatedCarrier
 from services.demo.carrier_server import carrier_app, serving
 from services.demo.credentials import TENANT_FILE
-from tests.integration.system import FRONTDOOR, NUMBER, PATIENCE_S, SECRET, System, _apply, _process, document, running
+from tests.integration.system import (
+    FRONTDOOR,
+    NUMBER,
+    PATIENCE_S,
+    READY_S,
+    SECRET,
+    System,
+    _apply,
+    _process,
+    document,
+    running,
+)
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -91,49 +107,122 @@ async def test_a_signal_ends_it_cleanly(tmp_path):
             assert await system.process.wait() == 0
 
 
-async def test_who_waits_keeps_their_place_over_a_restart(tmp_path):
+async def test_ctrl_c_ends_the_demo_with_it(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = {"FRONTDOOR_DEMO_CARRIER_PORT": str(port)}
+    async with _process(tmp_path, ("up", "--demo"), environ) as (process, _):
+        async with asyncio.timeout(READY_S):
+            await until_listening(port)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == 0
+    assert not await listens(port)
+
+
+async def until_listening(port):
+    while True:
+        if await listens(port):
+            return
+        await asyncio.sleep(0.05)
+
+
+async def listens(port):
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+@pytest.fixture
+async def site(tmp_path):
+    """A data directory, and a carrier that outlives the systems that are started on it."""
     tmp_path.joinpath("secrets.json").write_text(json.dumps({"demo-twilio-token": SECRET}))
     tmp_path.joinpath("secrets.json").chmod(0o600)
     account = document().carriers[0].account
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
-        carrier = SimulatedCarrier(base_url="http://unset", account=account, secret=SECRET, client=client)
+        # The music lasts: nobody is to ask for the next turn while there is no system.
+        carrier = SimulatedCarrier(
+            base_url="http://unset", account=account, secret=SECRET, client=client, music_s=10 * PATIENCE_S
+        )
         async with serving(carrier_app(carrier)) as api:
-            environ = {"FRONTDOOR_TWILIO_API_BASE": api}
-            async with Started(tmp_path, carrier, environ) as system:
-                await _apply(system, document())
-                first = await waiting(carrier)
-                second = await waiting(carrier)
-                environ["FRONTDOOR_PORT"] = str(urlsplit(system.base).port)
-            async with Started(tmp_path, carrier, environ) as system:
-                agent = await system.agent("agent-finn")
-                for phone in (first, second):
-                    offer = await agent.offer()
-                    await agent.accept(offer)
-                    async with asyncio.timeout(PATIENCE_S):
-                        await phone.wait_until("connected")
-                    await agent.expect("call.updated", state="connected")
-                    await agent.send("call.hang_up", contact_id=offer["contact_id"])
-                    await agent.finish(offer)
-                await agent.leave()
+            yield Site(tmp_path, carrier, {"FRONTDOOR_TWILIO_API_BASE": api})
             await carrier.close()
 
 
-class Started:
-    """The system as a process, for a carrier that outlives it."""
+@pytest.mark.parametrize("end", ["terminate", "kill"])
+async def test_who_waits_keeps_their_place_over_a_restart(site, end):
+    async with site.started() as system:
+        await _apply(system, document())
+        first = await waiting(site.carrier)
+        second = await waiting(site.carrier)
+        await site.ended(system, end)
+    async with site.started() as system:
+        agent = await system.agent("agent-finn")
+        for phone in (first, second):
+            offer = await agent.offer()
+            assert offer["contact_id"] == contact_id("twilio", site.carrier.account, phone.sid)
+            await agent.accept(offer)
+            async with asyncio.timeout(PATIENCE_S):
+                await phone.wait_until("connected")
+            await agent.expect("call.updated", state="connected")
+            await agent.send("call.hang_up", contact_id=offer["contact_id"])
+            await agent.finish(offer)
+        await agent.leave()
+
+
+async def test_a_status_that_comes_late_after_a_restart_still_ends_the_call_once(site):
+    async with site.started() as system:
+        await _apply(system, document())
+        first = await waiting(site.carrier)
+        second = await waiting(site.carrier)
+        await site.ended(system, "kill")
+    gone, waits = (contact_id("twilio", site.carrier.account, phone.sid) for phone in (first, second))
+    late = format_datetime(datetime.now(UTC) - timedelta(hours=1))
+    form = {"CallSid": first.sid, "AccountSid": site.carrier.account, "From": "+15005550006", "To": NUMBER}
+    form |= {"CallStatus": "completed", "Timestamp": late}
+    async with site.started() as system:
+        assert (await system.post("status", form)).status_code == 204
+        ended = await system.contact(gone, lambda contact: contact["state"] == "ended")
+        assert ended["end_reason"] == "abandoned_waiting"
+        assert (await system.post("status", form)).status_code == 204
+        assert (await system.post("status", form | {"CallStatus": "no-answer"})).status_code == 204
+        agent = await system.agent("agent-finn")
+        assert (await agent.offer())["contact_id"] == waits  # nobody is offered who is gone
+        explanation = await system.get(f"/v1/contacts/{gone}/explanation")
+        kinds = [event["type"] for event in explanation["events"]]
+        assert kinds.count("contact.ended") == kinds.count("item.abandoned") == 1
+        assert await system.contact(gone, lambda contact: contact["state"] == "ended") == ended
+        await second.hang_up()
+        await agent.leave()
+
+
+class Site:
+    """One place where systems run after one another."""
 
     def __init__(self, data, carrier, environ):
-        self._data, self._carrier, self._environ = data, carrier, environ
+        self.data, self.carrier, self.environ = data, carrier, environ
 
-    async def __aenter__(self):
-        self._process = _process(self._data, ("up", "--no-demo"), self._environ)
-        process, base = await self._process.__aenter__()
-        self._carrier._base_url = base
-        self._client = httpx.AsyncClient(base_url=base, timeout=20, trust_env=False)
-        return System(base, self._data, self._carrier, self._client, process)
+    @asynccontextmanager
+    async def started(self):
+        """Start a system, on the port of the first one."""
+        async with (
+            _process(self.data, ("up", "--no-demo"), self.environ) as (process, base),
+            httpx.AsyncClient(base_url=base, timeout=20, trust_env=False) as client,
+        ):
+            self.environ["FRONTDOOR_PORT"] = str(urlsplit(base).port)
+            self.carrier._base_url = base
+            yield System(base, self.data, self.carrier, client, process)
 
-    async def __aexit__(self, *details):
-        await self._client.aclose()
-        await self._process.__aexit__(*details)
+    async def ended(self, system, how):
+        """End a system by a signal: with notice, or without."""
+        getattr(system.process, how)()
+        async with asyncio.timeout(PATIENCE_S):
+            code = await system.process.wait()
+        assert code == (0 if how == "terminate" else -signal.SIGKILL)
 
 
 async def waiting(carrier):

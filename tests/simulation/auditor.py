@@ -93,6 +93,9 @@ def valid(records: Sequence[Any], start: int, epoch: int, seq: int) -> Iterator[
             yield offset, record, epoch, seq
 
 
+TOLERANCE = timedelta(microseconds=1)  # seconds travel as a fraction
+
+
 class Auditor:
     """Follows both logs and keeps books of its own."""
 
@@ -101,6 +104,7 @@ class Auditor:
         self._next_fact = self._next_record = 0
         self._epoch, self._seq = -1, 0
         self._decided_at: datetime | None = None
+        self._sign: datetime | None = None  # when an owner was last seen to be there
         self._fence = 0
         self._seen: set[str] = set()
         self.versions: dict[str, int] = {}
@@ -121,6 +125,9 @@ class Auditor:
             self._epoch, self._seq = epoch, seq
             if record.type == "router.step":
                 self._step(record, offset)
+                self._sign = max(record.decided_at, self._sign or record.decided_at)
+            elif record.type == "router.heartbeat":
+                self._sign = max(record.sent_at, self._sign or record.sent_at)
         self._next_record = len(self._decisions)
 
     def _step(self, step: Any, offset: int) -> None:
@@ -228,6 +235,22 @@ class Auditor:
             self._ended(decision)
         elif kind == "agent.changed":
             self.desks[decision.agent_id].shown = decision
+        elif kind == "deadlines.extended":
+            self._extended(decision, at)
+        require(kind != "contact.reset", "no contact's state is beyond judging")
+
+    def _extended(self, decision: Any, at: datetime) -> None:
+        by = timedelta(seconds=decision.by_s)
+        require(self._sign is not None and at - by <= self._sign + TOLERANCE, "no more time is given than was lost")
+        held = {work.held_by: work for work in self.work.values() if work.held_by and work.state != "connected"}
+        extended = {entry.reservation_id: entry.expires_at for entry in decision.reservations}
+        require(extended.keys() == held.keys(), "every open deadline is extended, and no other")
+        for name, work in held.items():
+            require(work.until is not None and extended[name] == work.until + by, "all by the same time")
+            work.until = extended[name]
+        for person in self.people.values():
+            person.silent_at = person.silent_at and person.silent_at + by
+            person.lost_at = person.lost_at and person.lost_at + by
 
     def _queued(self, decision: Any) -> None:
         require(decision.item_id not in self.items_made, "an item is queued once")

@@ -78,8 +78,7 @@ class Node:
         silent_s = self._clock.second - self._logs.appended_at
         if not self._unsent and not self._in_doubt:
             if self.partition.owning and silent_s > BEAT_S:
-                epoch, seq = self.partition.ownership.number()
-                self._unsent.append(Heartbeat(epoch=epoch, seq=seq))
+                self._unsent.append(self.partition.heartbeat(self._clock.now(self._skew)))
             elif not self.partition.owning and silent_s > SILENCE_S:
                 self._unsent.append(self.partition.claim())
             elif not self.calm and self._random.random() < 0.015 and self._may_claim_anew():

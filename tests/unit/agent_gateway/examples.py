@@ -10,11 +10,15 @@ from schemas.decisions import (
     AgentChanged,
     AgentReserved,
     CallerJoining,
+    ContactReset,
+    DeadlinesExtended,
+    ExtendedDeadline,
     ItemCompleted,
     ItemConnected,
     ItemConnecting,
     ItemRequeued,
     ItemWrapping,
+    ReleasedWork,
     ReservationCanceled,
     ReservationLapsed,
     ReservationRescinded,
@@ -119,6 +123,19 @@ class Work:
 
     def canceled(self) -> ReservationCanceled:
         return ReservationCanceled(**self.names)
+
+    def extended(self, until: float = 600) -> DeadlinesExtended:
+        names = {name: self.names[name] for name in ("reservation_id", "agent_id")}
+        return DeadlinesExtended(by_s=5, reservations=(ExtendedDeadline(**names, expires_at=second(until)),))
+
+    def reset(self) -> ContactReset:
+        names = {name: self.names[name] for name in ("item_id", "reservation_id", "agent_id")}
+        return ContactReset(
+            contact_id=self.names["contact_id"],
+            tenant=TenantId("north"),
+            reason="KeyError",
+            released=(ReleasedWork(item_id=ItemId("item-0")), ReleasedWork(**names)),
+        )
 
     def requeued(self, reason: RequeueReason = RequeueReason.REJECTED) -> ItemRequeued:
         return ItemRequeued(**self.names, reason=reason)

@@ -164,7 +164,7 @@ def test_a_restored_desk_goes_on_from_its_position(log: Log) -> None:
     work = Work()
     log.decide(work.reserved())
     book = DeskBook()
-    book.restore(log.book.desk(NURSE))
+    book.begin([log.book.desk(NURSE)])
     later = Log(book)
     later.offset = log.offset
     ((_, at, _),) = later.decide(work.more_urgent())
@@ -176,3 +176,45 @@ def test_a_restored_desk_goes_on_from_its_position(log: Log) -> None:
 def test_repr_shows_no_sealed_data(log: Log) -> None:
     log.decide(Work().reserved())
     assert SEALED.box not in repr(log.book.desk(NURSE))
+
+
+def test_deadlines_that_move_are_told_as_an_offer_or_as_a_call(log: Log) -> None:
+    work = Work()
+    log.decide(work.reserved())
+    (offer,) = frames(log.decide(work.extended(60), Work(2).extended()))
+    assert (offer.type, offer.offer.deadline) == ("offer", second(60))
+    assert log.book.desk(NURSE).offer.view.deadline == second(60)
+    log.decide(work.connecting())
+    (call,) = frames(log.decide(work.extended(70)))
+    assert (call.state, call.deadline, call.since) == ("connecting", second(70), second(3))
+    assert log.book.desk(NURSE).call.view.deadline == second(70)
+
+
+def test_one_decision_moves_the_deadlines_of_many_desks_at_one_position(log: Log) -> None:
+    mine, theirs = Work(1), Work(2, OTHER)
+    log.decide(mine.reserved(), theirs.reserved())
+    both = mine.extended().model_copy(
+        update={"reservations": mine.extended().reservations + theirs.extended().reservations}
+    )
+    assert [(agent, at) for agent, at, _ in log.decide(both)] == [(NURSE, position(2, 0)), (OTHER, position(2, 0))]
+
+
+def test_work_that_is_given_up_leaves_the_desk(log: Log) -> None:
+    work = Work()
+    log.decide(work.reserved())
+    (withdrawn,) = frames(log.decide(work.reset()))
+    assert (withdrawn.type, withdrawn.reason) == ("offer.withdrawn", "rescinded")
+    log.decide(work.reserved(), work.connecting())
+    (ended,) = frames(log.decide(work.reset()))
+    assert (ended.state, ended.reason) == ("ended", "reset")
+    assert log.book.desk(NURSE) == Desk(NURSE, position=position(4, 0))
+    assert log.decide(work.reset()) == []
+
+
+def test_a_book_that_begins_anew_knows_what_it_is_given_and_nothing_else(log: Log) -> None:
+    log.decide(Work().reserved(), Work(2, OTHER).reserved())
+    log.book.begin([Desk(OTHER, position=7)])
+    assert (log.book.desk(NURSE), log.book.desk(OTHER)) == (Desk(NURSE), Desk(OTHER, position=7))
+    assert log.decide(Work().more_urgent()) == []
+    assert log.book.since(OTHER, 6) is None
+    assert log.book.since(OTHER, 7) == []

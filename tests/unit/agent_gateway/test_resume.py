@@ -14,7 +14,7 @@ from tests.unit.agent_gateway.examples import NURSE, OTHER, Desktop, Log, Work, 
 
 _STEPS = [
     "reserved", "more_urgent", "connecting", "joining", "connected", "wrapping", "completed", "lapsed", "rescinded",
-    "canceled",
+    "canceled", "extended", "reset",
 ]  # fmt: skip
 
 

@@ -328,11 +328,42 @@ def test_a_lost_session_goes_to_the_notice_and_a_person(prompts, tenant) -> None
     step = dialog.lost(**given_)
     (gather,) = step.instructions
     assert [prompt.text for prompt in gather.prompts[:2]] == ["NOTICE", "AVISO"]
-    (fact,) = step.facts
+    fact = step.facts[-1]
     assert (fact.data.reason, fact.data.urgency_by) == ("dialog_lost", "dialog_lost")
     assert fact.data.urgency is Urgency.URGENT
     assert step == dialog.lost(**given_)
     assert step.session.node == WAITING
+
+
+def test_a_lost_session_tells_of_the_arrival_too_under_its_own_name(call, prompts, tenant) -> None:
+    call.starts()
+    arrived = call.last.facts[0]
+    step = dialog.lost(
+        contact_id=call.session.contact_id, tenant=tenant, prompts=prompts, account="AC1", call="CA1",
+        number="+15005550100", caller="+15005550123",
+    )  # fmt: skip
+    told, handed_off = step.facts
+    assert (told.name, told.private) == (arrived.name, arrived.private)
+    assert told.data.model_copy(update={"answer_by_s": arrived.data.answer_by_s}) == arrived.data
+    assert handed_off.data.type == HANDED
+
+
+@pytest.mark.parametrize(
+    "words", ["no", "No, that's all.", "no thanks, bye", "nothing else thank you", "nada más", "I'm good"]
+)
+def test_who_needs_nothing_else_is_let_go(call, words) -> None:
+    call.starts()
+    call.says("what are your opening hours")
+    call.says(words)
+    assert call.session.node == ENDED
+
+
+@pytest.mark.parametrize("words", [",", "nobody told me", "no that is not all", "nope I"])
+def test_other_words_do_not_end_the_call(call, words) -> None:
+    call.starts()
+    call.says("what are your opening hours")
+    call.says(words)
+    assert call.session.node != ENDED
 
 
 def test_a_self_served_intent_of_a_key(call) -> None:

@@ -40,6 +40,32 @@ def test_the_largest_session_still_fits_into_a_url() -> None:
     assert (size + 16) * 4 / 3 < 1450
 
 
+FULL = {
+    "contact_id": "c" * 36, "tenant": "t" * 40, "cell": "p" * 40, "account": "a" * 64, "call": "l" * 64,
+    "number": "n" * 20, "language": "es", "turn": 10**6, "node": "o" * 40, "urgency": Urgency.EMERGENT,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", ["eye", "a flag of a model that is much too long " * 20])
+def test_what_does_not_fit_is_left_out_and_the_call_goes_on(flag) -> None:
+    said = ("\x00" * 50, "\u20ac" * 100)
+    flags = ("chest_pain", flag, flag + "2", "breathing")
+    session = Session(**FULL, intent="triage.symptom", caller="\x01" * 40, said=said, red_flags=flags)
+    octets = session.to_bytes()
+    assert len(octets) <= BYTES_MAX
+    assert octets == session.to_bytes()
+    read = Session.from_bytes(octets)
+    assert read.red_flags[:1] == ("chest_pain",)
+    changed = {"caller": None, "said": (), "red_flags": ()}
+    assert read.with_(**changed) == session.with_(**changed)
+
+
+def test_what_is_least_needed_gives_way_first() -> None:
+    session = Session(**FULL, caller="+15005550123", said=("x" * 600, "y" * 200), red_flags=("eye",))
+    read = Session.from_bytes(session.to_bytes())
+    assert (read.said, read.caller, read.red_flags) == (("y" * 200,), "+15005550123", ("eye",))
+
+
 @given(st.lists(st.text(max_size=400), max_size=5))
 def test_what_was_said_is_cut_to_fit_and_the_newest_stays(texts) -> None:
     session = Session(**SMALL)

@@ -3,7 +3,7 @@
 import pytest
 
 from router import judgement
-from schemas.agents import HangUpRequested, OfferAccepted, WrapUpDone
+from schemas.agents import HangUpRequested, OfferAccepted, OfferRejected, WrapUpDone
 from schemas.contacts import (
     AgentLegAnswered,
     AgentLegEnded,
@@ -112,9 +112,36 @@ def test_an_offer_stays_with_an_agent_who_may_take_the_more_urgent_item_too():
     assert world.engine.state.agents["nils"].state is AgentState.RESERVED
 
 
-def test_who_is_being_connected_stays_with_their_agent():
+def test_who_becomes_emergent_while_the_clerks_phone_rings_goes_to_a_nurse():
     world = connecting()
+    world.sign_in("nora")
+    decisions = world.tell(UrgencyRaised(contact_id="c1", urgency=Urgency.EMERGENT))
+    assert kinds(decisions) == [
+        "item.urgency_changed",
+        "reservation.rescinded",
+        "leg.released",
+        "item.requeued",
+        "agent.reserved",
+    ]
+    assert only(decisions, "agent.reserved").agent_id == "nora"
+
+
+def test_who_is_on_the_way_to_their_agent_already_is_not_turned_back():
+    world = connecting()
+    world.tell(AgentLegAnswered(contact_id="c1", reservation_id=world.reservation("carl")))
     assert kinds(world.tell(UrgencyRaised(contact_id="c1", urgency=Urgency.EMERGENT))) == ["item.urgency_changed"]
+
+
+def test_a_reject_and_a_greater_urgency_before_the_same_decision_end_the_offer_once():
+    world = World()
+    world.sign_in("carl")
+    world.call("c1")
+    held = world.reservation("carl")
+    rejected = world.envelope(OfferRejected(agent_id="carl", reservation_id=held))
+    world.engine.apply(rejected)
+    decisions = world.tell(UrgencyRaised(contact_id="c1", urgency=Urgency.EMERGENT))
+    assert kinds(decisions)[:2] == ["item.urgency_changed", "item.requeued"]
+    assert only(decisions, "item.requeued").reason == "rejected"
 
 
 def test_urgency_of_who_is_connected_or_over_moves_nothing():
@@ -130,6 +157,15 @@ def test_a_waiting_item_becomes_more_urgent_where_it_stands():
 
 
 # ---- legs
+
+
+def test_a_phone_that_is_answered_after_its_reservation_ended_is_hung_up():
+    world = connecting()
+    late = world.reservation("carl")
+    world.tell(ConnectFailed(contact_id="c1", reservation_id=late, step="dial_agent"))
+    (released,) = list(world.tell(AgentLegAnswered(contact_id="c1", reservation_id=late)))
+    assert (released.type, released.leg, released.reservation_id) == ("leg.released", "agent", late)
+    assert world.decide() == []
 
 
 def test_the_agents_phone_is_answered_twice_and_the_caller_told_once():

@@ -6,6 +6,7 @@ import pytest
 
 from router.ownership import Lineage, Role
 from router.partition import Partition
+from router.succession import Standing
 from schemas.agents import OfferRejected
 from schemas.contacts import CallerJoined, ContactArrived
 from schemas.decisions import FactRejected, Heartbeat, Step
@@ -268,12 +269,18 @@ def test_who_claims_anew_undisturbed_goes_on(rivals):
 
 
 def test_a_snapshot_is_of_what_every_later_owner_has_folded_too(rivals):
-    _, old, new = rivals
+    log, old, new = rivals
     old.read()
     assert not old.partition.closed
+    assert list(old.partition.close(START)) == []  # what it folded is not judged yet
+    old.decide()
+    world = World()
+    log.publish(world.envelope(CallerJoined(contact_id="c1", reservation_id="unknown"), name="late"))
+    old.read()
+    assert old.decide() == []
     for step in old.partition.close(START):
-        old.log.append(step)
-    assert lapse(new) == []  # the step makes it read the answer first
+        log.append(step)
+    assert lapse(new) == []  # the steps make it read the facts first
 
 
 def test_closing_records_how_far_a_cell_has_folded_and_nothing_else(log):
@@ -327,3 +334,66 @@ def test_a_heartbeat_counts_and_changes_nothing(log):
     follower = Router(log, "b").read()
     assert follower.partition.ownership.lineage.seq == 1
     assert not follower.partition.engines
+
+
+# ---- the time in which nobody decided
+
+
+def silent(log, *, beat=None):
+    """An owner that reserved an agent at START and was not heard again, but for a heartbeat `beat` seconds later."""
+    old = Router(log, "a").claim().read()
+    old.decide()
+    if beat is not None:
+        log.append(old.partition.heartbeat(START + timedelta(seconds=beat)))
+    return Router(log, "b").read()
+
+
+def extensions(steps):
+    return [decision for step in steps for decision in step.decisions if decision.type == "deadlines.extended"]
+
+
+def test_who_takes_over_gives_the_lost_time_back(log):
+    new = silent(log)
+    (before,) = new.partition.engines["demo"].state.reservations.values()
+    (extended,) = extensions(new.claim().read().decide(START + timedelta(seconds=30)))
+    (after,) = new.partition.engines["demo"].state.reservations.values()
+    assert extended.by_s == 30
+    assert after.expires_at - before.expires_at == timedelta(seconds=30)
+    assert after.state == "created"  # it would have lapsed
+    assert state(Router(log, "c").read())["cells"] == state(new)["cells"]
+
+
+def test_a_heartbeat_shows_that_somebody_could_decide(log):
+    new = silent(log, beat=28)
+    (extended,) = extensions(new.claim().read().decide(START + timedelta(seconds=31)))
+    assert extended.by_s == 3
+
+
+def test_a_gap_as_between_any_two_records_extends_nothing(log):
+    new = silent(log, beat=8)
+    assert extensions(new.claim().read().decide(START + timedelta(seconds=9))) == []
+
+
+def test_an_owner_that_claims_anew_has_lost_no_time(log):
+    owner = Router(log, "a").claim().read()
+    for second in range(10):
+        owner.decide(START + timedelta(seconds=second))
+    assert extensions(owner.read().claim().read().decide(START + timedelta(seconds=10))) == []
+
+
+def test_an_owner_that_leaves_says_so_and_decides_no_more(log):
+    owner = Router(log, "a").claim().read()
+    owner.decide()
+    follower = Router(log, "b").read()
+    assert not follower.partition.standing.left
+    log.append(owner.partition.heartbeat(START, leaving=True))
+    assert not owner.partition.owning
+    follower.read()
+    assert follower.partition.standing.left
+    assert not follower.claim().read().partition.standing.left
+
+
+def test_a_claim_names_the_ordinal_of_its_router(log):
+    follower = Router(log, "b")
+    log.append(Router(log, "a").partition.claim(ordinal=3))
+    assert follower.read().partition.standing == Standing(owner=3, claimed=True)

@@ -155,7 +155,7 @@ def test_an_image_is_the_whole_state_and_deciding_twice_gives_nothing(story):
     assert restored.state.waiting == world.engine.state.waiting
     assert set(restored.state.free) == set(world.engine.state.free)
     assert restored.state.wrapping == world.engine.state.wrapping
-    restored.judge_everything()
+    restored.take_over(timedelta(0))
     assert restored.decide(world.now) == []
     assert restored.decide(world.now + timedelta(seconds=30)) == world.wait(30)
 

@@ -224,6 +224,33 @@ def test_serve_runs_one(started: list[tuple[Settings, tuple[str, ...]]]) -> None
 
 
 @pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "embedded bus. Set FRONTDOOR_BUS=kafka"),
+        ({"FRONTDOOR_BUS": "kafka"}, "root.json is not there"),
+    ],
+)
+def test_serve_refuses_what_would_make_it_a_system_of_its_own(
+    environ: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["serve", "routing"]) == 2
+    told = capsys.readouterr().err.strip()
+    assert said in told
+    assert "\n" not in told
+
+
+def test_keys_makes_what_processes_share_once(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["keys"]) == 0
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert paths == [data_dir / "keys" / "root.json", data_dir / "keys" / "development.pem"]
+    made = [path.read_bytes() for path in paths]
+    assert cli.main(["keys"]) == 0
+    assert [path.read_bytes() for path in paths] == made
+
+
+@pytest.mark.parametrize(
     ("error", "code", "said"),
     [
         (ConfigurationError("port 8080 is in use", remedy="Choose another."), 2, "port 8080 is in use"),

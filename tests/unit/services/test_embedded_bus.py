@@ -128,6 +128,29 @@ class TestMemoryAndDisk:
             await publish(bus, "6", place=CONFIG_PLACE, key="a")  # what it supersedes is on disk
             assert await read(bus, 0, place=CONFIG_PLACE) == [*newest[1:], (8, "6")]
 
+    async def test_what_is_a_month_older_than_the_newest_is_forgotten(self, path):
+        async with EmbeddedBus(path, 2) as bus:
+            await publish(bus, *range(10))
+        with sqlite3.connect(path) as file:
+            month_ms = 31 * 86_400_000
+            oldest = "SELECT id FROM records ORDER BY id LIMIT 4"
+            file.execute(f"UPDATE records SET appended_ms = appended_ms - ? WHERE id IN ({oldest})", (month_ms,))
+        file.close()
+        async with EmbeddedBus(path, 2) as bus:
+            while (await bus.bounds(LEFT)).first < 4:  # noqa: ASYNC110  asked for, as by any reader
+                await asyncio.sleep(0)
+            assert [offset for offset, _ in await read(bus, 4)] == list(range(4, 10))
+            assert await bus.bounds(LEFT) == (4, 10)
+
+    async def test_a_log_that_was_not_written_for_long_is_kept_whole(self, path):
+        async with EmbeddedBus(path, 2) as bus:
+            await publish(bus, *range(3))
+        with sqlite3.connect(path) as file:
+            file.execute("UPDATE records SET appended_ms = 0")
+        file.close()
+        async with EmbeddedBus(path, 2) as bus:
+            assert await bus._store.first_younger(LEFT, 1) == 0
+
     async def test_a_reader_that_waits_is_told_when_its_records_are_trimmed(self, path):
         async with EmbeddedBus(path, 2) as bus:
             await publish(bus, *range(10))

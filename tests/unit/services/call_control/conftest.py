@@ -44,6 +44,7 @@ class FakeTwilio(httpx.MockTransport):
         self.only = ""
         self.lost = False
         self.hook = None
+        self.listed = None  # what the list of calls is answered with; None: the calls
 
     def posts(self, word=""):
         return [form for method, path, form in self.requests if method == "POST" and word in path]
@@ -84,7 +85,7 @@ class FakeTwilio(httpx.MockTransport):
                 return 201, {"call_sid": call}
             case "GET", "Calls.json":
                 live = [sid for sid, status in self.calls.items() if status == "in-progress"]
-                return 200, {"calls": [{"sid": sid} for sid in live], "next_page_uri": None}
+                return 200, self.listed or {"calls": [{"sid": sid} for sid in live], "next_page_uri": None}
             case "POST", _:
                 return self._change(path.split("/")[-1].removesuffix(".json"), form)
         return 404, {"code": 20404}

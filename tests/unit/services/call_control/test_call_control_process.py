@@ -5,22 +5,22 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.decisions import Claim, Step
-from schemas.envelope import Envelope
 from schemas.errors import BusUnavailable
 from schemas.topics import DECISIONS, INTAKE, partition_of
 from services.call_control import process
 from services.call_control.worker import GROUP
-from services.runtime.bus import Message, Place
+from services.routing import snapshots
+from services.runtime.bus import Place
 from services.runtime.clock import ManualClock
-from services.runtime.codec import decode_fact, encode
+from services.runtime.codec import decode_fact
 from services.runtime.crypto import UrlSeal, load_root_keys
 from services.runtime.embedded_bus import EmbeddedBus
 from services.runtime.limits import Limits
 from services.runtime.secrets_store import Secrets
 from services.runtime.telemetry import Metrics
 from services.runtime.tenants import Tenants
-from tests.carrier_cases import CALL, NOW, PUBLIC, SECRET, tenant
+from tests.carrier_cases import CALL, NOW, PUBLIC, SECRET, DecisionsLog, tenant
+from tests.world import World
 
 PARTITIONS = 2
 POOL = partition_of("pool", PARTITIONS)
@@ -30,30 +30,6 @@ POOL = partition_of("pool", PARTITIONS)
 async def bus(tmp_path):
     async with EmbeddedBus(tmp_path / "bus.db", PARTITIONS) as bus:
         yield bus
-
-
-class Router:
-    """Appends steps as a router does."""
-
-    def __init__(self, bus):
-        self._bus = bus
-        self._epoch = None
-        self._seq = 0
-
-    async def decide(self, *decided, at=NOW):
-        if self._epoch is None:
-            self._epoch = await self._append(Claim(owner="test", versions={}), at)
-        self._seq += 1
-        await self._append(
-            Step(epoch=self._epoch, seq=self._seq, cell="pool", cause=-1, decided_at=at, decisions=decided), at
-        )
-
-    async def _append(self, data, at):
-        envelope = Envelope[Claim | Step].around(
-            data, id=f"d-{self._seq}", source="/routing/0", subject="pool", cell="pool", time=at
-        )
-        (offset,) = await self._bus.publish(DECISIONS.name, POOL, [Message(encode(envelope), key="pool")])
-        return offset
 
 
 @pytest.fixture
@@ -99,7 +75,7 @@ async def committed(bus):
 
 
 async def test_an_agent_is_dialled_and_the_caller_moved(bus, build, world, words, running):
-    router = Router(bus)
+    router = DecisionsLog(bus, POOL)
     async with running(build()):
         await router.decide(words.queued(), words.reserved())
         await router.decide(words.connecting())
@@ -113,7 +89,7 @@ async def test_an_agent_is_dialled_and_the_caller_moved(bus, build, world, words
 
 
 async def test_what_was_not_done_before_a_restart_is_done_after_it(bus, build, world, words, running):
-    router = Router(bus)
+    router = DecisionsLog(bus, POOL)
     begun = asyncio.Event()
 
     async def stuck(*_):
@@ -137,7 +113,7 @@ async def test_what_was_not_done_before_a_restart_is_done_after_it(bus, build, w
 
 
 async def test_after_a_pause_nothing_is_done_for_what_has_ended_since(bus, build, world, words, running):
-    router = Router(bus)
+    router = DecisionsLog(bus, POOL)
     await router.decide(words.queued())
     await router.decide(words.connecting(within_s=1000))
     await router.decide(words.rescinded(), words.released())
@@ -149,8 +125,38 @@ async def test_after_a_pause_nothing_is_done_for_what_has_ended_since(bus, build
     assert [form["Label"] for form in world.twilio.posts("Participants")] == ["r-2"]
 
 
+async def test_what_nobody_else_can_have_begun_is_not_looked_for(bus, build, world, words, running):
+    router = DecisionsLog(bus, POOL)
+    async with running(build()):
+        await router.decide(words.joining())
+        await facts_until(bus, 1)
+        world.twilio.requests.clear()
+        world.twilio.join("CA-agent", "r-2", "c-2")
+        await router.decide(words.joining("r-2", contact="c-2"))
+        await facts_until(bus, 2)
+    assert [(method, path) for method, path, _ in world.twilio.requests] == [("POST", f"/Calls/{CALL}.json")]
+
+
+async def test_what_another_member_may_have_begun_meanwhile_is_looked_for(bus, build, world, words, running):
+    router = DecisionsLog(bus, partition=1)  # the second member's share
+    later = NOW + timedelta(seconds=1)
+    async with running(build()):
+        await router.decide(words.connecting(), at=later)
+        await router.decide(words.joining(), at=later)
+        await facts_until(bus, 1)
+        world.twilio.join(CALL)
+        async with bus.join(GROUP, [DECISIONS.name]) as other:
+            await router.decide(words.joining("r-2", contact="c-2"), at=later)
+            while not await other.fetch():
+                pass
+            world.twilio.join("CA-agent", "r-2", "c-2")
+            world.twilio.join(CALL, None, "c-2")  # the other moved them, and died before it said so
+        await facts_until(bus, 2)
+    assert len(world.twilio.posts("Calls")) == 1, "moving a caller who is in the conference would end it"
+
+
 async def test_one_callers_slow_carrier_does_not_hold_up_another(bus, build, world, words, running):
-    router = Router(bus)
+    router = DecisionsLog(bus, POOL)
     door = asyncio.Event()
 
     async def slow(_, path):
@@ -170,15 +176,29 @@ async def test_one_callers_slow_carrier_does_not_hold_up_another(bus, build, wor
 
 
 async def test_a_caller_who_left_while_we_were_away_is_found(bus, build, world, words, running):
-    await Router(bus).decide(words.queued(), words.reserved())
+    await DecisionsLog(bus, POOL).decide(words.queued(), words.reserved())
     world.twilio.calls.clear()
     async with running(build()):
         (fact,) = await facts_until(bus, 1)
     assert (fact.type, fact.data.contact_id) == ("leg.caller_ended", words.contact)
 
 
+async def test_a_caller_of_long_ago_who_left_is_found_too(bus, build, world, words, running):
+    morning = World()
+    morning.call(words.contact)
+    image = {"causes": {}, "cells": {"pool": morning.engine.image()}}
+    await snapshots.save(bus, POOL, snapshots.Snapshot(0, 0, 0, 0, image), slot=0, at=NOW)
+    router = DecisionsLog(bus, POOL)
+    for number in range(9):
+        await router.decide(words.ended(f"c-{number}"))
+    world.twilio.calls.clear()
+    async with running(build(carrier_catch_up_records=3)):
+        (fact,) = await facts_until(bus, 1)
+    assert (fact.type, fact.data.contact_id) == ("leg.caller_ended", words.contact)
+
+
 async def test_steps_of_a_superseded_router_are_not_performed(bus, build, world, words, running):
-    old, new = Router(bus), Router(bus)
+    old, new = DecisionsLog(bus, POOL), DecisionsLog(bus, POOL)
     await old.decide(words.queued())
     await new.decide(words.queued())
     async with running(build()):
@@ -192,7 +212,7 @@ async def test_steps_of_a_superseded_router_are_not_performed(bus, build, world,
 async def test_it_is_ready_when_it_has_read_the_log(bus, build, words, running):
     call_control = build()
     assert call_control.not_ready() is not None
-    router = Router(bus)
+    router = DecisionsLog(bus, POOL)
     async with running(call_control):
         await router.decide(words.connecting())
         await router.decide(words.joining())
@@ -218,7 +238,7 @@ class Flaky:
 
 
 async def test_a_bus_that_is_not_there_yet_is_waited_for(bus, build, words, running):
-    router = Router(bus)
+    router = DecisionsLog(bus, POOL)
     async with running(build(bus_=Flaky(bus))):
         await router.decide(words.connecting())
         await router.decide(words.joining())

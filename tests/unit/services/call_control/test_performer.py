@@ -184,6 +184,24 @@ async def test_a_caller_who_stands_in_the_conference_is_not_moved_again(world, w
     assert only(world, "leg.caller_joined")
 
 
+async def test_a_move_for_an_earlier_agent_that_was_done_late_is_not_done_again(world, words):
+    for act in (words.joining("r-1"), words.rescinded("r-1"), words.joining("r-2", fence=2)):
+        world.followed.follow("pool", act)
+    world.twilio.join("CA-agent", "r-2")
+    world.twilio.join(CALL)
+    await world.performer.perform(words.joining("r-2", fence=2), "pool", first=True)
+    assert world.twilio.posts() == []
+    assert only(world, "leg.caller_joined").data.reservation_id == "r-2"
+
+
+async def test_the_first_move_of_a_caller_does_not_look(world, words):
+    world.twilio.calls[CALL] = "in-progress"
+    for _ in range(2):
+        world.followed.follow("pool", words.joining())
+    await world.performer.perform(words.joining(), "pool", first=True)
+    assert [method for method, _, _ in world.twilio.requests] == ["POST"]
+
+
 async def test_a_repeat_is_the_same_fact(world, words):
     await world.perform(words.connecting(), words.joining())
     world.rebuild()

@@ -58,6 +58,19 @@ async def test_without_a_list_nobody_is_missing(waiting):
     assert waiting.bus.records == []  # the third was the first list
 
 
+@pytest.mark.parametrize("rows", [[{"status": "in-progress"}], ["CA1"], [None], [[]], {"sid": "CA1"}, None])
+async def test_a_list_that_makes_no_sense_is_none_and_ends_nothing(waiting, rows):
+    waiting.twilio.listed = {"calls": rows}
+    for _ in range(3):
+        await waiting.reconciler.compare()
+    assert waiting.bus.records == []
+    waiting.twilio.listed = None
+    waiting.twilio.calls.clear()
+    for _ in range(2):
+        await waiting.reconciler.compare()
+    assert len(waiting.bus.records) == 1
+
+
 async def test_a_tenant_with_two_accounts_needs_both_lists(world, words):
     two = [{"carrier": "twilio", "account": name, "secrets": ["twilio"]} for name in (ACCOUNT, "AC2")]
     world.tenants.apply(tenant(version=2, carriers=two))

@@ -1,11 +1,25 @@
 """A fixed number of connections, one request at a time on each."""
 
 import asyncio
+import gzip
 
 import httpx
 import pytest
 
 from services.carriers.lanes import Lanes
+from services.runtime.telemetry import LIMIT_REACHED, Metrics
+
+BYTES_MAX = 64 * 1024
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def lanes(metrics):
+    return lambda count: Lanes(count, answer_bytes_max=BYTES_MAX, metrics=metrics)
 
 
 @pytest.fixture
@@ -23,6 +37,18 @@ async def server():
                 state["reached"].set()
                 await state["release"].wait()
             state["now"] -= 1
+            if path == b"/large":
+                await write_without_end(writer)
+            if path == b"/bomb":
+                bomb = gzip.compress(bytes(50 * BYTES_MAX))
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb))
+                writer.write(bomb)
+                continue
+            if path == b"/packed":
+                packed = gzip.compress(b"packed")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed))
+                writer.write(packed)
+                continue
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(path), path))
             await writer.drain()
 
@@ -41,24 +67,31 @@ async def server():
     listening.close()
 
 
-async def test_requests_share_connections_and_answers_are_whole(server):
-    async with httpx.AsyncClient(transport=Lanes(2), base_url=server["url"]) as client:
+async def write_without_end(writer):
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"400\r\n%s\r\n" % (b"x" * 1024))
+        await writer.drain()
+
+
+async def test_requests_share_connections_and_answers_are_whole(server, lanes):
+    async with httpx.AsyncClient(transport=lanes(2), base_url=server["url"]) as client:
         answers = await asyncio.gather(*(client.get(f"/{n}") for n in range(20)))
     assert [answer.text for answer in answers] == [f"/{n}" for n in range(20)]
     assert server["most"] <= 2
     assert server["connections"] <= 2
 
 
-async def test_one_after_another_use_the_same_connection(server):
-    async with httpx.AsyncClient(transport=Lanes(8), base_url=server["url"]) as client:
+async def test_one_after_another_use_the_same_connection(server, lanes):
+    async with httpx.AsyncClient(transport=lanes(8), base_url=server["url"]) as client:
         for n in range(5):
             await client.get(f"/{n}")
     assert server["connections"] == 1
 
 
-async def test_who_waits_too_long_for_a_lane_is_told(server):
+async def test_who_waits_too_long_for_a_lane_is_told(server, lanes):
     timeout = httpx.Timeout(20, pool=0.01)
-    async with httpx.AsyncClient(transport=Lanes(1), base_url=server["url"], timeout=timeout) as client:
+    async with httpx.AsyncClient(transport=lanes(1), base_url=server["url"], timeout=timeout) as client:
         slow = asyncio.create_task(client.get("/slow"))
         await server["reached"].wait()
         with pytest.raises(httpx.PoolTimeout):
@@ -68,8 +101,24 @@ async def test_who_waits_too_long_for_a_lane_is_told(server):
         assert (await client.get("/after")).text == "/after"
 
 
-async def test_a_request_that_failed_gives_its_lane_back():
-    async with httpx.AsyncClient(transport=Lanes(1)) as client:
+async def test_a_request_that_failed_gives_its_lane_back(lanes):
+    async with httpx.AsyncClient(transport=lanes(1)) as client:
         for _ in range(2):
             with pytest.raises(httpx.ConnectError):
                 await client.get("http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("path", ["/large", "/bomb"])
+async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(server, lanes, metrics, path):
+    async with httpx.AsyncClient(transport=lanes(1), base_url=server["url"]) as client:
+        with pytest.raises(httpx.ReadError):
+            await client.get(path)
+        assert metrics.value(LIMIT_REACHED, limit="carrier_answer_bytes_max") == 1
+        assert (await client.get("/after")).text == "/after"
+
+
+async def test_an_answer_that_was_packed_is_unpacked_once(server, lanes):
+    async with httpx.AsyncClient(transport=lanes(1), base_url=server["url"]) as client:
+        answer = await client.get("/packed")
+    assert answer.content == b"packed"
+    assert "content-encoding" not in answer.headers

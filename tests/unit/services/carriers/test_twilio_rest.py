@@ -107,6 +107,21 @@ async def test_live_calls_are_read_page_by_page():
     assert await api.rest.live_calls("AC1") == {"CA1", "CA2"}
 
 
+@pytest.mark.parametrize(
+    "following",
+    ["https://evil.example/2010-04-01/x", "//evil.example/x", "http://api.example/x", "https://api.example:444/x", 7,
+     "https://api.example@evil.example/x", "https://[/x"],
+)  # fmt: skip
+async def test_secrets_do_not_follow_a_page_to_another_place(following):
+    first = f"{ACCOUNT}/Calls.json?Status=in-progress&PageSize=1000"
+    api = Api({("GET", first): (200, {"calls": [{"sid": "CA1"}], "next_page_uri": following})})
+    with pytest.raises(CarrierUnavailable):
+        await api.rest.live_calls("AC1")
+    assert {request.url.host for request in api.requests} == {"api.example"}
+    assert {request.url.port for request in api.requests} == {None}
+    assert {request.url.scheme for request in api.requests} == {"https"}
+
+
 async def test_a_list_without_end_is_a_failure_and_not_half_a_list():
     page = f"{ACCOUNT}/Calls.json?Status=in-progress&PageSize=1000"
     api = Api({("GET", page): (200, {"calls": [], "next_page_uri": page})})
@@ -115,9 +130,10 @@ async def test_a_list_without_end_is_a_failure_and_not_half_a_list():
     assert len(api.requests) == PAGES_MAX + 1
 
 
-async def test_what_is_no_list_is_a_failure():
-    api = Api({("GET", f"{ACCOUNT}/Calls.json?Status=in-progress&PageSize=1000"): (200, {"calls": None})})
-    with pytest.raises(CarrierUnavailable, match="no list"):
+@pytest.mark.parametrize("calls", [None, {}, [None], [{"status": "in-progress"}], [{"sid": 7}]])
+async def test_what_is_no_list_is_a_failure(calls):
+    api = Api({("GET", f"{ACCOUNT}/Calls.json?Status=in-progress&PageSize=1000"): (200, {"calls": calls})})
+    with pytest.raises(CarrierUnavailable):
         await api.rest.live_calls("AC1")
 
 

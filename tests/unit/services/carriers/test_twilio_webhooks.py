@@ -51,6 +51,11 @@ def test_nothing_of_the_caller_is_shown():
         ("Tue, 24 Nov 2026 07:00:00", datetime(2026, 11, 24, 7, tzinfo=UTC)),
         ("yesterday", None),
         ("Tue, 99 Nov 2026 07:00:00 +0000", None),
+        ("Fri, 31 Dec 9999 23:59:59 -1400", None),
+        ("Fri, 01 Jan 0100 00:00:00 +1400", None),
+        ("Tue, 24 Nov 99999999999999999999 07:00:00 +0000", None),
+        ("Tue, 24 Nov 2026 07:00:00 +9999999999", None),
+        ("Thu, 01 Jan 1970 00:00:00 +0000", None),
         ("", None),
     ],
 )

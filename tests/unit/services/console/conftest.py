@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,8 +33,8 @@ class Console:
     limits: Limits
     folder: Path
 
-    def process(self, *, demo: bool = False) -> Process:
-        settings = Settings(data_dir=self.folder, demo=demo, port=8080)
+    def process(self, *, demo: bool = False, **more: Any) -> Process:
+        settings = Settings(data_dir=self.folder, demo=demo, port=8080, **more)
         return build(
             settings=settings,
             engine=self.engine,
@@ -44,11 +45,11 @@ class Console:
             limits=self.limits,
         )
 
-    def client(self, *, demo: bool = False) -> httpx.AsyncClient:
+    def client(self, *, demo: bool = False, base_url: str = "http://127.0.0.1:8080", **more: Any) -> httpx.AsyncClient:
         app = FastAPI()
-        for router in self.process(demo=demo).routes:
+        for router in self.process(demo=demo, **more).routes:
             app.include_router(router)
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)
 
     def bearer(self, role: Role = "supervisor", tenant: str | None = "demo") -> dict[str, str]:
         return {"Authorization": f"Bearer {self.identity.issue('someone', role=role, tenant=tenant)}"}

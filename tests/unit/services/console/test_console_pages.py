@@ -97,6 +97,49 @@ async def test_the_demo_tells_who_there_is(console: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:8081"),
+        ({"host": "::"}, "http://127.0.0.1:8081"),
+        ({"host": "10.0.0.7"}, "http://10.0.0.7:8081"),
+        ({"host": "::1"}, "http://[::1]:8081"),
+    ],
+)
+async def test_the_demos_carrier_has_an_address_that_a_browser_can_reach(
+    console: Any, settings: dict[str, str], url: str
+) -> None:
+    async with console.client(demo=True, **settings) as client:
+        assert (await client.get("/v1/demo/info")).json()["carrier_url"] == url
+        assert f"connect-src 'self' {url} " in (await client.get("/phone/")).headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("127.0.0.1:8080", True),
+        ("localhost", True),
+        ("LOCALHOST.:8080", True),
+        ("[::1]:8080", True),
+        ("10.0.0.7", True),  # an address cannot be bound anew; only a name can
+        ("front.example", True),  # as carriers reach us
+        ("evil.example:8080", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost.evil.example", False),
+        ("[::1].evil.example", False),
+        ("", False),
+    ],
+)
+async def test_the_demo_answers_only_to_names_of_its_own(console: Any, host: str, good: bool) -> None:
+    async with console.client(demo=True, public_url="https://front.example") as client:
+        headers = {"Host": host}
+        answers = [
+            await client.get("/v1/demo/info", headers=headers),
+            await client.post("/v1/demo/sign-in", json={"agent_id": "ann"}, headers=headers),
+        ]
+    assert [answer.status_code for answer in answers] == [200 if good else 421] * 2
+
+
 async def test_signing_in_with_one_click(console: Any) -> None:
     async with console.client(demo=True) as client:
         token = (await client.post("/v1/demo/sign-in", json={"agent_id": "ann"})).json()["token"]

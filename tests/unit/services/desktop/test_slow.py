@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from agent_gateway.desk import Desk
 from schemas.errors import BusUnavailable
-from schemas.gateway_frames import CloseCode, StatusView
-from schemas.routing import AgentState, AgentStatus
+from schemas.gateway_frames import CloseCode
 from services.desktop.gate import Gate
 from services.desktop.relay import Relay
 from services.runtime.decisions_reader import DecisionsReader
 from services.runtime.telemetry import DESKTOP_CLOSED, LIMIT_REACHED
-from tests.unit.agent_gateway.examples import NURSE, changed, session_id
+from tests.unit.agent_gateway.examples import NURSE, changed
 from tests.unit.services.desktop.conftest import Gateway, Start
 
 
@@ -58,9 +56,9 @@ class Wire:
 class Edge:
     """Gate and relay of a gateway, without its server."""
 
-    def __init__(self, gateway: Gateway, **options: Any) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         shared = {"clock": gateway.clock, "limits": gateway.limits, "metrics": gateway.metrics}
-        self.relay = Relay(gateway.bus, **shared, **options)
+        self.relay = Relay(gateway.bus, **shared)
         self.gate = Gate(
             self.relay,
             public_url="https://desk.example",
@@ -180,22 +178,6 @@ async def test_a_bus_that_is_away_is_waited_for(gateway: Gateway, monkeypatch: p
     await edge.relay.caught_up.wait()
     assert edge.relay.book.desk(NURSE).status.version == 1
     assert (gateway.bus.answers, failures) == (True, [])
-    following.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await following
-
-
-async def test_a_relay_starts_from_desks_and_the_place_where_they_held(gateway: Gateway) -> None:
-    await gateway.decide(changed(1))
-    await gateway.decide(changed(2, session=1))
-    status = StatusView(status=AgentStatus.BREAK, version=1, state=AgentState.IDLE)
-    desk = Desk(NURSE, position=1024, status=status, session=session_id(0))
-    edge = Edge(gateway, starts={0: 2}, desks=[desk])
-    assert edge.relay.book.desk(NURSE) == desk
-    following = asyncio.create_task(edge.relay.follow())
-    await edge.relay.caught_up.wait()
-    assert edge.relay.book.desk(NURSE).status.version == 2
-    assert len(edge.relay.book.since(NURSE, 1024) or []) == 1
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following

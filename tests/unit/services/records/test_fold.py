@@ -5,8 +5,10 @@ from schemas.contacts import ContactArrived, DialogTurned, HandedOff, SelfServed
 from schemas.decisions import (
     AgentReserved,
     ContactDiverted,
+    ContactReset,
     FactRejected,
     ItemConnected,
+    ReleasedWork,
     ReservationRescinded,
 )
 from schemas.intake import ConfigApplied
@@ -102,6 +104,24 @@ def test_a_rescinded_reservation_frees_its_agent_only() -> None:
     decide(view, ReservationRescinded(**case.names(CONTACT, "ann", 1), reason=RequeueReason.UNREACHABLE))
     assert view.reservations[f"r-{CONTACT}-1"].state == "rescinded"
     assert (view.agents["ann"].contact_id, view.agents["bob"].contact_id) == (None, "c-2")
+
+
+def reset_of(contact: str) -> ContactReset:
+    work = ReleasedWork(item_id=f"i-{contact}", reservation_id=f"r-{contact}-1", agent_id="ann")
+    return ContactReset(contact_id=contact, tenant="demo", reason="KeyError", released=(work,))
+
+
+def test_a_contact_that_is_reset_has_lost_its_work_and_its_agent() -> None:
+    view = decide(View(), case.queued(CONTACT, 0), case.reserved(CONTACT, "ann", 1, 10), reset_of(CONTACT))
+    assert view.items[f"i-{CONTACT}"].state == "failed"
+    assert view.reservations[f"r-{CONTACT}-1"].state == "rescinded"
+    assert view.agents["ann"].contact_id is None
+    assert names_of(view)["reset"] == 1
+
+
+def test_keys_are_those_of_released_work_too() -> None:
+    keys = keys_of([reset_of(CONTACT)], [])
+    assert (keys.items, keys.reservations, keys.agents) == ({f"i-{CONTACT}"}, {f"r-{CONTACT}-1"}, {"ann"})
 
 
 def test_what_was_decided_about_unknown_rows_is_kept() -> None:

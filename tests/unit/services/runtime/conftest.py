@@ -20,10 +20,13 @@ class ListBus:
     def __init__(self) -> None:
         self.logs: dict[Place, list[Record]] = {}
         self.failure: Exception | None = None
+        self.failing_topic: str | None = None  # only this one; None: all
         self.end: type[BaseException] | None = None
+        self.fetched: list[Exception | None] = []  # what the next fetches meet: an error, or None for a slow broker
+        self.gap = 0  # so many offsets at the end of each log were left out by compaction
 
     async def publish(self, topic: str, partition: int, messages: Sequence[Message]) -> Sequence[int]:
-        if self.failure:
+        if self.failure and self.failing_topic in {None, topic}:
             raise self.failure
         place = Place(topic, partition)
         log = self.logs.setdefault(place, [])
@@ -32,7 +35,7 @@ class ListBus:
         return range(first, len(log))
 
     async def bounds(self, place: Place) -> Bounds:
-        return Bounds(0, len(self.logs.get(place, [])))
+        return Bounds(0, len(self.logs.get(place, [])) + self.gap)
 
     @asynccontextmanager
     async def read(self, starts: Mapping[Place, int]) -> AsyncIterator["ListBus._Reader"]:
@@ -47,13 +50,22 @@ class ListBus:
             self._positions = positions
 
         async def fetch(self, *, records_max: int = 500, wait_s: float = 1.0) -> Sequence[Record]:
+            failure = self._bus.fetched.pop(0) if self._bus.fetched else self
+            if isinstance(failure, Exception):
+                raise failure
+            if failure is None:
+                return []
             found: list[Record] = []
             for place, position in self._positions.items():
-                found.extend(self._bus.logs.get(place, [])[position:])
-                self._positions[place] = position + len(found)
+                records = self._bus.logs.get(place, [])[position:]
+                found.extend(records)
+                self._positions[place] = position + len(records) if records else position + self._bus.gap
             if not found and self._bus.end:
                 raise self._bus.end
             return found
+
+        def position(self, place: Place) -> int:
+            return self._positions[place]
 
         def add(self, place: Place, offset: int) -> None:
             self._positions[place] = offset

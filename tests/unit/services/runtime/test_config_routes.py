@@ -7,12 +7,14 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
 from schemas.errors import BusUnavailable
+from schemas.topics import partition_of
 from services.runtime.bus import Place
 from services.runtime.clock import ManualClock
+from services.runtime.codec import decode_fact
 from services.runtime.config_routes import config_routes
 from services.runtime.crypto import RootKeys
 from services.runtime.identity import DevelopmentKey, Identity
-from services.runtime.tenants import Tenants, load_tenant
+from services.runtime.tenants import Tenants, load_tenant, read_config
 
 
 @pytest.fixture
@@ -26,9 +28,14 @@ def document(tenant_file: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def client(identity: Identity, bus: Any, clock: ManualClock) -> AsyncIterator[AsyncClient]:
+def tenants() -> Tenants:
+    return Tenants()
+
+
+@pytest.fixture
+async def client(identity: Identity, bus: Any, tenants: Tenants, clock: ManualClock) -> AsyncIterator[AsyncClient]:
     app = FastAPI()
-    app.include_router(config_routes(identity, bus, Tenants(), clock))
+    app.include_router(config_routes(identity, bus, tenants, clock))
     token = identity.issue("boss", role="admin", tenant=None)
     headers = {"Authorization": f"Bearer {token}"}
     async with AsyncClient(transport=ASGITransport(app), base_url="http://test", headers=headers) as found:
@@ -74,6 +81,18 @@ async def test_a_bus_that_is_down_is_503_and_nothing_is_adopted(
     assert (await put(client, document)).status_code == 503
     bus.failure = None
     assert (await put(client, document)).json()["changed"]
+
+
+async def test_applying_again_tells_the_router_what_it_missed(
+    client: AsyncClient, bus: Any, tenants: Tenants, document: dict[str, Any]
+) -> None:
+    bus.failure, bus.failing_topic = BusUnavailable("down"), "intake"
+    assert (await put(client, document)).status_code == 503
+    await read_config(bus, tenants)  # what follows `config` adopts it meanwhile
+    bus.failure = None
+    assert (await put(client, document)).json() == {"tenant": "north", "version": 1, "changed": False}
+    (told,) = bus.logs[Place("intake", partition_of("pool", 4))]
+    assert decode_fact(told.value).type == "config.applied"
 
 
 @pytest.mark.parametrize(("role", "tenant", "status"), [("admin", "south", 403), ("nurse", None, 403)])

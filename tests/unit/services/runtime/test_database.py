@@ -1,4 +1,5 @@
 import asyncio
+import stat
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,21 @@ async def test_a_fresh_database_gets_the_schema_and_its_folder(tmp_path: Path) -
     found = await tables(url(tmp_path / "new" / "records.db"))
     assert "alembic_version" in found
     assert len(found) > 1
+
+
+async def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "records.db"
+    async with open_database(url(path)):
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in [path.parent, *path.parent.iterdir()]}
+    assert modes == {"data": 0o700, "records.db": 0o600, "records.db-wal": 0o600, "records.db-shm": 0o600}
+
+
+async def test_one_that_an_earlier_release_made_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.touch()
+    path.chmod(0o644)
+    async with open_database(url(path)):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_opening_again_changes_nothing(tmp_path: Path) -> None:

@@ -143,6 +143,15 @@ def test_a_ticket_of_another_process_is_good(roots: RootKeys, clock: ManualClock
     assert second.redeem(first.ticket(NURSE)) == NURSE
 
 
+def test_processes_do_not_tell_one_another_of_spent_tickets(roots: RootKeys, clock: ManualClock) -> None:
+    first, second = (Identity(DevelopmentKey(PRIVATE), roots=roots, clock=clock) for _ in range(2))
+    ticket = first.ticket(NURSE)
+    for process in (first, second):  # the README says so: once in each, within 30 s
+        assert process.redeem(ticket) == NURSE
+        with pytest.raises(NotAuthenticated):
+            process.redeem(ticket)
+
+
 def test_tickets_and_tokens_cannot_stand_in_for_each_other(identity: Identity) -> None:
     with pytest.raises(NotAuthenticated):
         identity.verify(identity.ticket(NURSE))

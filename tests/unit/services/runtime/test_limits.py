@@ -17,6 +17,8 @@ def test_the_defaults_fit_one_another() -> None:
         ("publish_timeout_s", 2.0),
         ("frame_bytes_max", 900_000),
         ("ticket_s", 31.0),
+        ("spool_after_s", 1.1),
+        ("spool_drain_s", 2.0),
     ],
 )
 def test_limits_that_contradict_each_other_are_named(name: str, value: float) -> None:

@@ -2,6 +2,7 @@ import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,27 @@ def test_a_secret_of_the_environment_is_not_generated(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets.json").exists()
 
 
+def test_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text('{"one": "hunter2"}')  # as a person does
+    path.chmod(0o644)
+    store = Secrets(tmp_path, environ={"FRONTDOOR_SECRET_TWO": "given"})
+    with pytest.raises(ConfigurationError, match=f"Run: chmod 600 {path}"):
+        store.get("one")
+    assert store.get("two") == "given"
+    path.chmod(0o600)
+    assert store.get("one") == "hunter2"
+
+
+@pytest.mark.parametrize("make", [private_file, replace_private_file])
+def test_folders_on_the_way_are_private_too(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "data" / "keys" / "root.json", b"x")
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("data", "data/keys")] == [0o700, 0o700]
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"one": 1}'])
 def test_a_broken_store_is_no_empty_store(tmp_path: Path, content: str) -> None:
-    (tmp_path / "secrets.json").write_text(content)
+    replace_private_file(tmp_path / "secrets.json", content.encode())
     with pytest.raises(ConfigurationError, match="is not a JSON object of strings"):
         Secrets(tmp_path, environ={}).generate("one")
     assert (tmp_path / "secrets.json").read_text() == content
@@ -67,6 +86,21 @@ def test_a_private_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(ConfigurationError, match=f"Run: chmod 600 {path}"):
         private_file(path, b"y")
+
+
+@pytest.mark.parametrize(("mode", "good"), [(0o440, True), (0o640, True), (0o444, False), (0o460, False)])
+def test_a_mounted_secret_may_be_read_by_our_group(
+    mode: int, good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "key"
+    path.write_text("x")
+    path.chmod(mode)
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
+    if good:
+        assert private_file(path, b"y") == b"x"
+    else:
+        with pytest.raises(ConfigurationError, match="may be read by others"):
+            private_file(path, b"y")
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -159,3 +159,14 @@ def test_a_library_is_told_by_name_and_place_only(stream: io.StringIO) -> None:
 def test_a_library_error_without_exception_names_the_place(stream: io.StringIO) -> None:
     logging.getLogger("asyncio").warning("slow callback")
     assert lines(stream)[0]["at"].startswith("tests/unit/services/runtime/test_telemetry.py:")
+
+
+def test_one_labelled_value_is_removed_and_the_others_stay(metrics: Metrics) -> None:
+    metrics.remove(LEVEL, cell="never")
+    metrics.set(LEVEL, 1, cell="a")
+    metrics.set(LEVEL, 2, cell="b")
+    metrics.remove(LEVEL, cell="a")
+    metrics.remove(LEVEL, cell="a")
+    text = metrics.render().decode()
+    assert 'cell="a"' not in text
+    assert 'frontdoor_level{cell="b"} 2.0' in text

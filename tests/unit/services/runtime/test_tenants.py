@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from schemas.errors import BusUnavailable, OffsetGone
 from schemas.intake import ConfigApplied
 from schemas.tenant_config import TenantConfig
 from schemas.topics import partition_of
@@ -11,6 +12,7 @@ from services.runtime.clock import ManualClock
 from services.runtime.codec import decode_fact
 from services.runtime.telemetry import TENANT_VERSION, Metrics
 from services.runtime.tenants import Tenants, follow_config, load_tenant, publish_tenant, read_config
+from services.runtime.whole_log import SILENT_FETCHES_MAX
 
 
 class EndOfLogError(Exception):
@@ -96,6 +98,47 @@ async def test_reading_what_is_there_returns(bus: Any, clock: ManualClock, north
     await publish_tenant(bus, north, clock)
     await read_config(bus, tenants)
     assert tenants.version("north") == 1
+
+
+async def test_a_slow_broker_is_no_end(bus: Any, clock: ManualClock, north: TenantConfig) -> None:
+    await publish_tenant(bus, north, clock)
+    bus.fetched = [None, None]
+    tenants = Tenants()
+    await read_config(bus, tenants)
+    assert tenants.version("north") == 1
+
+
+async def test_the_end_may_be_a_gap_that_compaction_left(bus: Any, clock: ManualClock, north: TenantConfig) -> None:
+    await publish_tenant(bus, north, clock)
+    bus.gap = 3
+    tenants = Tenants()
+    await read_config(bus, tenants)
+    assert tenants.version("north") == 1
+
+
+async def test_a_part_of_the_documents_is_not_taken_for_all(bus: Any, clock: ManualClock, north: TenantConfig) -> None:
+    await publish_tenant(bus, north, clock)
+    bus.fetched = [None] * SILENT_FETCHES_MAX
+    with pytest.raises(BusUnavailable):
+        await read_config(bus, Tenants())
+
+
+@pytest.mark.parametrize("failure", [BusUnavailable("down"), OffsetGone("log was cut")])
+async def test_following_outlives_a_bus_that_does_not_answer(
+    bus: Any, clock: ManualClock, north: TenantConfig, failure: Exception
+) -> None:
+    await publish_tenant(bus, north, clock)
+    bus.fetched = [failure, failure]
+    bus.end = EndOfLogError
+    tenants, pauses = Tenants(), []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with pytest.raises(EndOfLogError):
+        await follow_config(bus, tenants, pause=pause)
+    assert tenants.version("north") == 1
+    assert len(pauses) == 2
 
 
 async def test_an_unreadable_record_is_passed_over(bus: Any, clock: ManualClock, north: TenantConfig) -> None:

@@ -43,6 +43,7 @@ async def world(tmp_path):
             **more,
         )
 
+    world.build = build
     world.rebuild = lambda **more: Carrier(build(**more).routes)
     world.carrier = world.rebuild()
     world.counted = lambda kind, outcome: world.metrics.value(WEBHOOKS, kind=kind, outcome=outcome)

@@ -181,7 +181,8 @@ async def test_a_session_whose_tenant_is_gone(world):
 async def test_what_is_said_into_a_lost_session_is_heard(world):
     url = (await arrived(world))[:-1]
     await world.carrier.post(url, SpeechResult="chest pain")
-    assert [fact.type for fact in world.bus.facts[1:]] == ["contact.handed_off", "contact.urgency_raised"]
+    kinds = ["contact.arrived", "contact.handed_off", "contact.urgency_raised"]
+    assert [fact.type for fact in world.bus.facts[1:]] == kinds
     assert world.bus.facts[-1].data.urgency is Urgency.EMERGENT
 
 
@@ -190,6 +191,15 @@ async def test_a_lost_session_lost_again_is_the_same_fact(world):
     answers = {(await world.carrier.post(url)).content for _ in range(3)}
     assert len(answers) == 1
     assert len({fact.id for fact in world.bus.facts}) == 2
+
+
+async def test_a_lost_session_names_the_leg_even_if_its_arrival_was_never_told(world):
+    await world.carrier.post(f"{TURN}?s=lost", Digits="2")
+    told, handed = world.bus.facts
+    assert (told.type, handed.type) == ("contact.arrived", "contact.handed_off")
+    assert (told.data.carrier, told.data.account, told.data.call) == ("twilio", ACCOUNT, CALL)
+    await arrived(world)
+    assert world.bus.facts[-1].id == told.id
 
 
 async def test_a_lost_session_of_an_unknown_number(world):

@@ -1,0 +1,92 @@
+"""One partition as a routing process holds it: its fold, and how far both logs have been read."""
+
+from datetime import UTC, datetime
+
+from router import succession
+from router.ownership import Lineage
+from router.partition import Partition
+from schemas.decisions import DecisionRecord
+from schemas.topics import DECISIONS, INTAKE
+from services.routing import snapshots
+from services.runtime.bus import Bus, Place
+from services.runtime.clock import Clock
+
+
+class HeldPartition:
+    """Followed or owned. Whoever reads the logs moves `intake_next` and `decisions_next` along."""
+
+    def __init__(
+        self,
+        number: int,
+        partition: Partition,
+        *,
+        intake_next: int,
+        decisions_next: int,
+        warm_at: tuple[int, int],
+        clock: Clock,
+    ) -> None:
+        self.number = number
+        self.partition = partition
+        self.intake_next = intake_next
+        self.decisions_next = decisions_next
+        self.own: dict[int, DecisionRecord] = {}  # appended by us, not yet read back: no need to decode them again
+        self.snapshot_at = decisions_next
+        self.snapshot_time = clock.now()
+        self.snapshots = 0
+        self.claimed_at = datetime.max.replace(tzinfo=UTC)
+        self.appended_at = 0.0  # our last record, by the monotonic clock
+        self.signed_at = clock.monotonic()  # the owner's last record that counts, as it was read here
+        self.lost = False  # what is held is not to be trusted, or another decides: restore
+        self.claims_again = False  # we were in doubt, and nobody has taken over
+        self._warm_at = warm_at
+
+    @property
+    def warm(self) -> bool:
+        """Tell whether this process has caught up with what both logs held when it sat down to read."""
+        caught_up = self.intake_next >= self._warm_at[0] and self.decisions_next >= self._warm_at[1]
+        return caught_up and self.partition.warm
+
+    def patience_s(self, ordinal: int, count: int) -> float:
+        """Return for how long the present owner may be silent before this router is to claim."""
+        if self.claims_again:
+            return 0.0
+        return succession.patience_s(self.number, ordinal, count, self.partition.standing)
+
+    def places(self) -> tuple[tuple[Place, int], tuple[Place, int]]:
+        """Return where to read on, in both logs."""
+        return (Place(INTAKE.name, self.number), self.intake_next), (
+            Place(DECISIONS.name, self.number),
+            self.decisions_next,
+        )
+
+
+async def restore(bus: Bus, number: int, *, name: str, clock: Clock) -> HeldPartition:
+    """Take a partition up from its newest snapshot, or from the beginning of both logs.
+
+    `name` is unique over all restores of all processes: an earlier claim must not be taken for a new one.
+    """
+    snapshot = await snapshots.load(bus, number)
+    intake, decisions = [await bus.bounds(Place(topic.name, number)) for topic in (INTAKE, DECISIONS)]
+    warm_at = (intake.end, decisions.end)
+    if snapshot is None:
+        partition = Partition(name, intake_next=intake.first)
+        held = HeldPartition(
+            number,
+            partition,
+            intake_next=intake.first,
+            decisions_next=decisions.first,
+            warm_at=warm_at,
+            clock=clock,
+        )
+    else:
+        lineage = Lineage(snapshot.epoch, snapshot.seq)
+        partition = Partition.restore(name, snapshot.image, lineage=lineage, intake_next=snapshot.intake_next)
+        held = HeldPartition(
+            number,
+            partition,
+            intake_next=snapshot.intake_next,
+            decisions_next=snapshot.decisions_next,
+            warm_at=warm_at,
+            clock=clock,
+        )
+    return held
