@@ -28,10 +28,13 @@ run: .setup-run ## set up if need be, and run everything on this machine, with a
 cluster: .setup-dev ## every process by itself, two of each, on Kafka and PostgreSQL behind one port, with a demo
 	@exec $(BIN)/python -m deploy.cluster $(if $(PORT),--port $(PORT)) $(if $(DATA),--data "$(DATA)")
 
-test: .setup-dev ## all tests (TESTS=tests/unit for some)
-	@$(BIN)/python -m pytest -n $(SHARE) --dist loadfile $(TESTS)
+test: .setup-dev ## all tests but those of `make faults` (TESTS=tests/unit for some)
+	@$(BIN)/python -m pytest -n $(SHARE) --dist loadfile -m "not cluster" $(TESTS)
 
-check: style types imports k8s-check test ## what review requires: style, types, direction of imports, manifests, tests
+faults: .setup-dev ## the tests that start all processes apart and break them: ten minutes
+	@$(BIN)/python -m pytest -m cluster
+
+check: style types imports k8s-check test faults ## what review requires: style, types, direction of imports, manifests, tests
 
 style: .setup-dev ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -69,4 +72,4 @@ clean: ## remove what was built; keeps the data directory
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or later, or set PYTHON=/path/to/python3." >&2; exit 1; }
 	@"$(PYTHON)" deploy/setup.py $*
 
-.PHONY: help run cluster test check style types imports k8s-check integration simulate nemesis bench coverage clean .setup-run .setup-dev
+.PHONY: help run cluster test faults check style types imports k8s-check integration simulate nemesis bench coverage clean .setup-run .setup-dev
