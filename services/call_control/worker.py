@@ -94,7 +94,7 @@ class Worker:
         async with GroupDecisionsReader(self._bus, GROUP) as reader:
             try:
                 while not self._draining:
-                    batch = await self._batch(reader)
+                    batch = await self._batch_when_there(reader)
                     self._follow(batch)  # all of it first, so that nothing is done for what has ended meanwhile
                     await self._note_visits(batch, reader)
                     self._submit(batch)
@@ -106,11 +106,23 @@ class Worker:
                     await self._commit(reader)
         await asyncio.Event().wait()  # drained: there is nothing left to do but to be cancelled
 
+    async def _batch_when_there(self, reader: GroupDecisionsReader) -> Sequence[Decided]:
+        """Return the next steps, whenever the bus answers: to leave the group and join again would take far longer."""
+        while True:
+            try:
+                return await self._batch(reader)
+            except BusUnavailable:
+                _log.warning("call_control.bus_unavailable", group=GROUP)
+                await self._pause(_AGAIN_S)
+
     async def _batch(self, reader: GroupDecisionsReader) -> Sequence[Decided]:
         """Return the next steps; after a pause of ours, all that have piled up, since they may undo one another."""
         batch = await reader.fetch()
         while batch and self._is_behind(batch[-1]) and len(batch) < self._limits.carrier_acts_pending_max:
-            more = await reader.fetch(wait_s=0)
+            try:
+                more = await reader.fetch(wait_s=0)
+            except BusUnavailable:
+                break  # what there is, is worth performing
             if not more:
                 break
             batch += more

@@ -4,6 +4,7 @@ A reader that starts in the middle first goes back to the claim that the record 
 and reads forward from there without handing anything on, so that it knows which owner counts.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Self
 
 from router.ownership import Lineage
 from schemas.decisions import Claim, DecisionRecord, Step
-from schemas.errors import MalformedInput
+from schemas.errors import BusUnavailable, MalformedInput
 from schemas.topics import DECISIONS
 from services.runtime.bus import Bus, GroupReader, Place, Reader, Record
 from services.runtime.codec import decode_decision
@@ -91,6 +92,7 @@ class GroupDecisionsReader:
         self._stack = AsyncExitStack()
         self._group: GroupReader
         self._lineages: dict[int, tuple[Lineage, int]] = {}
+        self._unread: deque[Record] = deque()  # fetched, and not looked at yet
 
     async def __aenter__(self) -> Self:
         self._group = await self._stack.enter_async_context(self._bus.join(self._name, [DECISIONS.name]))
@@ -100,12 +102,23 @@ class GroupDecisionsReader:
         await self._stack.aclose()
 
     async def fetch(self, *, wait_s: float = 1.0, records_max: int = 500) -> list[Decided]:
-        """Return the next steps that count; empty after `wait_s`, or when none of what came counts."""
+        """Return the next steps that count; empty after `wait_s`, or when none of what came counts.
+
+        Raises `BusUnavailable` with nothing lost: the next call goes on where this one stood.
+        """
+        if not self._unread:
+            self._unread.extend(await self._group.fetch(records_max=records_max, wait_s=wait_s))
         decided: list[Decided] = []
-        for record in await self._group.fetch(records_max=records_max, wait_s=wait_s):
-            partition = record.place.partition
-            lineage = await self._lineage(record)
-            self._lineages[partition] = (lineage, record.offset + 1)
+        while self._unread:
+            record = self._unread[0]
+            try:
+                lineage = await self._lineage(record)
+            except BusUnavailable:
+                if decided:
+                    break
+                raise
+            self._unread.popleft()
+            self._lineages[record.place.partition] = (lineage, record.offset + 1)
             step = _admit(lineage, record)
             if step is not None:
                 decided.append(Decided(record.place, record.offset, step.decided_at, step))

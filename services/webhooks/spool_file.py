@@ -27,9 +27,6 @@ _BATCH_FACTS_MAX: Final = 500
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 _END: Final = 2**62
 _log = get_logger(__name__)
-def D(*a):
-    import time
-    with open("/tmp/spool_dbg.log","a") as f: print(time.strftime("%H:%M:%S"), os.getpid(), *a, file=f)
 
 
 class Spooled(NamedTuple):
@@ -80,7 +77,6 @@ class SpoolFile:
     def append(self, facts: Sequence[Spooled]) -> None:
         """Write all of them or none; durable on return. Raises `sqlite3.Error`, such as for a full disk."""
         with self._connection as transaction:
-            D("insert", len(facts))
             transaction.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts)
 
     def first(self, lane: int, *, before: int | None = None) -> list[Spooled]:
@@ -90,7 +86,6 @@ class SpoolFile:
     def delete(self, facts: Sequence[Spooled]) -> None:
         """Forget facts that are on the bus."""
         with self._connection as transaction:
-            D("delete", len(facts))
             transaction.executemany("DELETE FROM facts WHERE seq = ?", [(fact.seq,) for fact in facts])
 
     def put_aside(self, fact: Spooled) -> None:
@@ -120,7 +115,6 @@ def leftovers(folder: Path) -> Generator[list[Spooled], None, None]:
         lock = _locked(path)
         if lock is None:
             continue
-        D("locked leftover", path.name, [(p.name[9:13]+p.name[36:],p.stat().st_size) for p in folder.glob("*")])
         with lock:
             try:
                 yield from _emptied(path)
@@ -152,7 +146,6 @@ def _first(connection: sqlite3.Connection, which: str, *values: int) -> list[Spo
         size += len(found[-1].value)
         if size >= _BATCH_BYTES_MAX:
             break
-    if found or "seq > ?" in which: D("_first", which, values, len(found))
     return found
 
 
@@ -190,7 +183,6 @@ def _put_aside(path: Path) -> None:
 
 
 def _delete(path: Path) -> None:
-    D("_delete", path.name)
     # The lock last: as long as it is there and held, nobody else looks at the rest.
     for suffix in (".db", ".db-wal", ".db-shm", ".lock"):
         path.with_suffix(suffix).unlink(missing_ok=True)

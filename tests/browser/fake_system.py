@@ -158,6 +158,7 @@ class FakeSystem:
     figures: Callable[[], dict[str, Any] | None] = figures
     signed_in: list[dict[str, Any]] = field(default_factory=list)
     token_good: bool = True
+    tickets: int = 0  # that desktops asked for
     status: StatusView = field(default_factory=status_view)
 
     async def desktop(self, *, snapshot: bool = True, ping_s: float = 20.0, **held: Any) -> Peer:
@@ -217,6 +218,7 @@ def _demo(app: FastAPI, system: FakeSystem) -> None:
     @app.post("/v1/agents/ticket")
     @app.post("/v1/wallboard/ticket")
     async def ticket(request: Request) -> Response:
+        system.tickets += request.url.path == "/v1/agents/ticket"
         good = system.token_good and request.headers.get("authorization") == "Bearer a-token"
         return JSONResponse({"ticket": "a-ticket"} if good else {"detail": "no"}, 200 if good else 401)
 

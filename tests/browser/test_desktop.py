@@ -5,7 +5,16 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Page, expect
 
-from schemas.gateway_frames import CallView, CloseCode, ErrorFrame, OfferWithdrawn, Ping, Resumed, StatusChanged
+from schemas.gateway_frames import (
+    CallView,
+    CloseCode,
+    ErrorFrame,
+    OfferWithdrawn,
+    Ping,
+    Reconnect,
+    Resumed,
+    StatusChanged,
+)
 from schemas.routing import Urgency
 from tests.browser.conftest import OpenPage
 from tests.browser.fake_system import FakeSystem, Peer, call_frame, now, offer_frame, offer_view, status_view
@@ -237,6 +246,25 @@ async def test_a_lost_socket_resumes_where_it_was(system: FakeSystem, open_page:
         await again.socket.close(CloseCode.SILENT)
         third = await system.desktop(snapshot=False)
         assert third.received[0]["resume"]["seq"] == 120
+
+
+async def test_a_gateway_that_goes_away_is_left_when_it_said_and_not_before(
+    system: FakeSystem, open_page: OpenPage
+) -> None:
+    async with open_page() as page:
+        await page.clock.install()
+        desktop = await sign_in(page, system)
+        await desktop.send(StatusChanged(seq=101, status=status_view("break", version=2)))
+        await desktop.send(Reconnect(after_s=60))
+        await desktop.socket.close(CloseCode.RESTARTING)
+        await expect(page.locator("#banner")).to_contain_text("Reconnecting")
+        tickets = system.tickets
+        await page.clock.run_for(58_000)
+        await page.evaluate("fetch('/desktop/').then((answer) => answer.status)")  # what was asked before has arrived
+        assert system.tickets == tickets
+        await page.clock.run_for(3_000)
+        again = await system.desktop(snapshot=False)
+        assert again.received == [{"type": "hello", "resume": {"session": "session-1", "seq": 101}}]
 
 
 async def test_while_away_nothing_can_be_answered(system: FakeSystem, open_page: OpenPage) -> None:

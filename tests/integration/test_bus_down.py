@@ -19,7 +19,7 @@ from services.runtime.codec import decode_fact
 from services.runtime.kafka_bus import KafkaBus
 from tests.integration.system import PATIENCE_S, TIMERS, _apply, _process, document, running
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.timeout(240)]
 PARTITIONS = 4
 CALLS = 6
 RECOVERY_S = 90.0  # a bound for a test that would wait for ever

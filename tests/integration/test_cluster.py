@@ -18,7 +18,7 @@ from services.demo.carrier import SimulatedCarrier
 from services.demo.carrier_server import carrier_app, serving
 from tests.integration.system import PATIENCE_S, System
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 30.0  # a bound for a test that would wait for ever
 

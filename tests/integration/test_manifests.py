@@ -24,7 +24,7 @@ from services.demo.carrier import SimulatedCarrier
 from services.demo.carrier_server import carrier_app, serving
 from tests.integration.system import PATIENCE_S, SECRET, System, _apply, document
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
 SMALL = Path(__file__).resolve().parents[2] / "k8s" / "overlays" / "small"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 

@@ -27,9 +27,9 @@ def test_each_field_can_be_changed_alone(kind):
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-def test_a_record_is_nothing_but_its_slots(kind):
+def test_a_record_is_nothing_but_its_fields(kind):
     assert not hasattr(kind, "__post_init__")
-    assert not hasattr(record_of(kind), "__dict__")
+    assert vars(record_of(kind)).keys() == {field.name for field in dataclasses.fields(kind)}
     assert all(field.init for field in dataclasses.fields(kind))
 
 
@@ -40,5 +40,5 @@ def test_the_copy_is_as_frozen_as_the_record():
 
 
 def test_a_field_that_is_not_there_is_refused():
-    with pytest.raises(KeyError):
+    with pytest.raises(AssertionError):
         replace(Contact("c1", "demo"), mood="good")
