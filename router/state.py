@@ -174,10 +174,11 @@ class CellState:
                 continue  # a nearer one took its place
             del self._scheduled[kind, name]
             deadline = self._deadline(kind, name)
-            if deadline is not None and deadline <= now:
+            if deadline is not None and deadline <= when:
                 if kind == "item":
                     self._schedule(kind, name, self._next_exclusion(ItemId(name), now))
                 return kind, name
+            # Put off: it takes its turn by the new deadline, so that a restored state has the same order.
             self._schedule(kind, name, deadline)
         return None
 

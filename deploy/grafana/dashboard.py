@@ -16,12 +16,11 @@ WIDTH: Final = 24  # of the grid
 SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
 # Outcomes of webhooks that are answered with an HTTP status other than 2xx.
 REFUSED: Final = (
-    "bad_token", "busy", "cut_off", "forged", "malformed", "no_secret", "too_large", "too_slow", "unavailable",
+    "bad_token", "cut_off", "forged", "malformed", "no_secret", "too_large", "too_slow", "unavailable",
     "unknown_account", "wrong_type",
 )  # fmt: skip
-
-SAFE: Final = "safe"  # a 2xx, and the caller heard the safe instruction
-UNSERVED_WEBHOOKS: Final = f'frontdoor_webhooks_total{{outcome=~"{"|".join((*REFUSED, SAFE))}"}}'
+SAFE: Final = ("busy", "safe")  # a 2xx, and the caller heard the safe instruction
+UNSERVED_WEBHOOKS: Final = f'frontdoor_webhooks_total{{outcome=~"{"|".join((*REFUSED, *SAFE))}"}}'
 MALFORMED: Final = 'frontdoor_records_unfolded_total{reason="malformed"}'
 
 GREEN, AMBER, RED = "green", "orange", "red"

@@ -144,6 +144,7 @@ STORIES = st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.integers(0, 5)), 
 
 @settings(max_examples=60, deadline=None)
 @given(STORIES)
+@example([("call", 0), ("call", 1), ("sign_in", 0), ("sign_in", 1), ("accept", 1)])  # timers that were put off
 def test_an_image_is_the_whole_state_and_deciding_twice_gives_nothing(story):
     world = World()
     for name, n in story:
