@@ -20,6 +20,7 @@ _FIELDS = {
     "AccountSid": ACCOUNT, "ApiVersion": "2010-04-01", "CallSid": f"CA{1:032x}", "CallStatus": "ringing",
     "Called": NUMBER, "Caller": "+15005550142", "Direction": "inbound", "From": "+15005550142", "To": NUMBER,
 }  # fmt: skip
+_BODY = urlencode(_FIELDS).encode()
 
 
 @asynccontextmanager
@@ -39,15 +40,38 @@ async def echo_cpu_s(folder: Path, seconds: float) -> float:
         return (child.usage().cpu_s - before) / count
 
 
+async def echoes_ms(folder: Path, rate: float, seconds: float) -> list[float]:
+    """Return how long the bare stack takes to answer each signed webhook at a fixed rate, after a second of warm-up."""
+    took_ms: list[float] = []
+    async with bare_server(folder) as child:
+        http = HttpClient(child.base_url)
+
+        async def one() -> None:
+            began = time.perf_counter()
+            await http.post("/echo", _BODY, _signed(child.base_url))
+            took_ms.append((time.perf_counter() - began) * 1000)
+
+        began, posts = time.perf_counter(), []
+        for number in range(round(rate * (seconds + 1))):
+            await asyncio.sleep(max(began + number / rate - time.perf_counter(), 0))
+            posts.append(asyncio.create_task(one()))
+        await asyncio.gather(*posts)
+        http.close()
+    return took_ms[round(rate) :]
+
+
+def _signed(base_url: str) -> dict[str, str]:
+    return FORM | {HEADER: sign(SECRET, f"{base_url}/echo", _FIELDS.items())}
+
+
 async def _echoes(base_url: str, seconds: float) -> int:
     http = HttpClient(base_url)
-    body = urlencode(_FIELDS).encode()
-    headers = FORM | {HEADER: sign(SECRET, f"{base_url}/echo", _FIELDS.items())}
+    headers = _signed(base_url)
     until = time.perf_counter() + seconds
 
     async def one() -> None:
         while time.perf_counter() < until:
-            await http.post("/echo", body, headers)
+            await http.post("/echo", _BODY, headers)
 
     await asyncio.gather(*(one() for _ in range(ECHOES_AT_A_TIME)))
     http.close()

@@ -101,8 +101,8 @@ class Load:
 
 
 @asynccontextmanager
-async def load(system: System, *, agents: int) -> AsyncIterator[Load]:
-    """Open the carrier's API and sign `agents` in, for calls to be made."""
+async def load(system: System, *, agents: int, desks: System | None = None) -> AsyncIterator[Load]:
+    """Open the carrier's API and sign `agents` in, for calls to be made; `desks` is where agents are, if elsewhere."""
     carrier = Carrier(system)
     callers = Load(carrier)
     config = uvicorn.Config(
@@ -111,7 +111,7 @@ async def load(system: System, *, agents: int) -> AsyncIterator[Load]:
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())  # its public twin would take this process's signals over
     try:
-        async with fleet(system, agents, offered=callers.offered, ended=callers.call_ended):
+        async with fleet(desks or system, agents, offered=callers.offered, ended=callers.call_ended):
             yield callers
     finally:
         server.should_exit = True

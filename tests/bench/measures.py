@@ -16,7 +16,7 @@ from tests.bench.system import Bus, System, system
 RATE = 50.0  # calls a second, for latency
 JUDGED = 0.99
 P99_RATIO_MAX = 3.0
-SOCKET_RATIO_MAX = 1.5
+SOCKET_RATIO_MAX = 1.3
 READY_S_MAX = 4.0
 SETTLE_S = 2.0
 FIRST_SOCKETS = 50  # so that what is loaded and pooled once does not count
@@ -37,7 +37,7 @@ class Size:
     starts: int
 
 
-FULL = Size(seconds=20, floor_seconds=8, warm_up_s=4, agents=200, callers=64, waiting=2000, sockets=2000, starts=5)
+FULL = Size(seconds=20, floor_seconds=8, warm_up_s=4, agents=200, callers=64, waiting=2000, sockets=5000, starts=5)
 QUICK = Size(seconds=4, floor_seconds=2, warm_up_s=1, agents=100, callers=64, waiting=300, sockets=600, starts=1)
 
 
