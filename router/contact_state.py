@@ -51,5 +51,5 @@ TRANSITIONS: Final[Table[ContactState]] = {
 
 
 def next_state(state: ContactState, event: str) -> ContactState:
-    """Return the contact's state after an event; facts about an ended contact never come here (see `CellState.is_repeat`)."""
+    """Return the contact's state after an event; facts about one that ended never come here (`CellState.is_repeat`)."""
     return transition("contact", TRANSITIONS, state, event)

@@ -15,6 +15,7 @@ from router.engine import ENGINE_VERSION, Engine
 from router.ownership import Lineage, Ownership, Role
 from router.succession import Standing
 from schemas.decisions import Claim, Decision, DecisionRecord, FactRejected, Heartbeat, Step
+from schemas.errors import Defect
 from schemas.ids import CellId
 from schemas.intake import FactEnvelope
 
@@ -54,7 +55,13 @@ class Partition:
         return self._leading and self.ownership.role is Role.OWNING and not self.spent
 
     def claim(self, ordinal: int | None = None) -> Claim:
-        """Return the claim to append to `decisions`; `ordinal` is the claiming router's."""
+        """Return the claim to append to `decisions`; `ordinal` is the claiming router's.
+
+        Raises `Defect` on an object that has left or is in doubt and still holds what it folded as the owner: its own
+        records would count as another's, and be folded twice. Restore another.
+        """
+        if self.spent or (self._leading and self.ownership.role is Role.FOLLOWING):
+            raise Defect("a partition that was given up is restored before it is claimed again")
         return self.ownership.claim({"engine": ENGINE_VERSION, "policy": POLICY_VERSION}, ordinal)
 
     @property

@@ -140,29 +140,40 @@ class RoutingWorker:
     async def _turn(self, reader: Reader) -> None:
         self._take(await reader.fetch(wait_s=self._wait_s()))
         await self._dead.send()
-        started = self._clock.monotonic()
-        decided = 0
+        started, now = self._clock.monotonic(), self._clock.now()
+        if await self._decide(reader, now):
+            self._metrics.observe(STEP_SECONDS, self._clock.monotonic() - started)
         for held in self._held.values():
             if held.partition.owning and not held.lost:
-                decided += await self._own(held, reader)
+                await self._hold(held, now)
             elif not held.lost:
                 await self._stand_by(held)
-        if decided:
-            self._metrics.observe(STEP_SECONDS, self._clock.monotonic() - started)
         if self._leaving:
             self._left.set()
 
-    async def _own(self, held: HeldPartition, reader: Reader) -> int:
-        now = self._clock.now()
-        await self._barrier(held, reader, now)
-        decided = await self._decide(held, now)
+    async def _decide(self, reader: Reader, now: datetime) -> bool:
+        """Decide for every partition that is owned; their steps are on their way to the log side by side."""
+        owned = [held for held in self._held.values() if held.partition.owning and not held.lost]
+        for held in owned:
+            await self._barrier(held, reader, now)
+        made = [(held, steps) for held in owned if (steps := list(held.partition.decide(now)))]
+        if len(made) == 1:
+            await self._append_all(*made[0])
+        elif made:
+            await asyncio.gather(*(self._append_all(held, steps) for held, steps in made))
+        types = Counter(decision.type for _, steps in made for step in steps for decision in step.decisions)
+        for kind, count in types.items():
+            self._metrics.count(DECISIONS_MADE, count, type=kind)
+        return bool(made)
+
+    async def _hold(self, held: HeldPartition, now: datetime) -> None:
+        """Do what an owner does beside deciding: leave, keep house, and show that it is there."""
         if self._leaving:
-            await self._append_all(held, [held.partition.heartbeat(now, leaving=True)] if held.partition.owning else [])
-            return decided
+            await self._append_all(held, [held.partition.heartbeat(now, leaving=True)])
+            return
         await self._keep_house(held, now)
         if not self._post.alone and held.partition.owning and self._silent_s(held.appended_at) >= HEARTBEAT_S:
             await self._append_all(held, [held.partition.heartbeat(now)])
-        return decided
 
     async def _stand_by(self, held: HeldPartition) -> None:
         if self._leaving or not held.warm or held.partition.claiming:
@@ -197,14 +208,6 @@ class RoutingWorker:
         end = (await self._bus.bounds(Place(INTAKE.name, held.number))).end
         while held.intake_next < end:
             self._take(await reader.fetch(wait_s=BARRIER_WAIT_S))
-
-    async def _decide(self, held: HeldPartition, now: datetime) -> int:
-        steps = list(held.partition.decide(now))
-        if not await self._append_all(held, steps):
-            return 0
-        for kind, made in Counter(decision.type for step in steps for decision in step.decisions).items():
-            self._metrics.count(DECISIONS_MADE, made, type=kind)
-        return len(steps)
 
     async def _append_all(self, held: HeldPartition, records: Sequence[Step | Heartbeat]) -> bool:
         """Append what the owner made; after an unclear outcome it is in doubt and returns False."""

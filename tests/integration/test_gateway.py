@@ -30,7 +30,7 @@ from services.runtime.tenants import publish_tenant
 from tests.integration.system import PATIENCE_S, Agent, _process
 from tests.world import tenant
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.timeout(120)]
 
 CARL = AgentId("carl")
 PARTITIONS = 4

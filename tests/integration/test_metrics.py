@@ -180,6 +180,7 @@ async def running_apart(data, environ):
         await carrier.close()
 
 
+@pytest.mark.cluster
 @pytest.mark.kafka
 @pytest.mark.postgres
 @pytest.mark.timeout(240)

@@ -10,6 +10,7 @@ from router.succession import Standing
 from schemas.agents import OfferRejected
 from schemas.contacts import CallerJoined, ContactArrived
 from schemas.decisions import FactRejected, Heartbeat, Step
+from schemas.errors import Defect
 from schemas.intake import ConfigApplied
 from tests.world import START, World, tenant
 
@@ -397,3 +398,18 @@ def test_a_claim_names_the_ordinal_of_its_router(log):
     follower = Router(log, "b")
     log.append(Router(log, "a").partition.claim(ordinal=3))
     assert follower.read().partition.standing == Standing(owner=3, claimed=True)
+
+
+@pytest.mark.parametrize(
+    "give_up",
+    [
+        lambda partition: partition.heartbeat(START, leaving=True),
+        lambda partition: partition.ownership.doubt(),
+    ],
+)
+def test_what_was_given_up_is_not_claimed_again(log, give_up):
+    owner = Router(log, "a").claim().read()
+    owner.decide()
+    give_up(owner.partition)
+    with pytest.raises(Defect):  # it would take its own step, not read yet, for another's
+        owner.partition.claim()
