@@ -53,7 +53,8 @@ def set_up(kind: str) -> None:
     make_venv()
     count = sum(1 for line in lock(kind).read_text().splitlines() if line[:1].isalnum())
     say(f"[2/3] installing {count} packages from {lock(kind).relative_to(ROOT)}; this takes a minute or two")
-    pip("install", "--require-hashes", "--requirement", str(lock(kind)))
+    # The lock names all there is to install: pip is not to look for more, and so for newer versions of what is locked.
+    pip("install", "--no-deps", "--require-hashes", "--requirement", str(lock(kind)))
     say("[3/3] installing frontdoor itself")
     pip("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp(kind).write_text(fingerprint(kind))
