@@ -67,26 +67,21 @@ async def restore(bus: Bus, number: int, *, name: str, clock: Clock) -> HeldPart
     """
     snapshot = await snapshots.load(bus, number)
     intake, decisions = [await bus.bounds(Place(topic.name, number)) for topic in (INTAKE, DECISIONS)]
-    warm_at = (intake.end, decisions.end)
     if snapshot is None:
-        partition = Partition(name, intake_next=intake.first)
-        held = HeldPartition(
-            number,
-            partition,
-            intake_next=intake.first,
-            decisions_next=decisions.first,
-            warm_at=warm_at,
-            clock=clock,
+        partition, intake_next, decisions_next = (
+            Partition(name, intake_next=intake.first),
+            intake.first,
+            decisions.first,
         )
     else:
-        lineage = Lineage(snapshot.epoch, snapshot.seq)
-        partition = Partition.restore(name, snapshot.image, lineage=lineage, intake_next=snapshot.intake_next)
-        held = HeldPartition(
-            number,
-            partition,
-            intake_next=snapshot.intake_next,
-            decisions_next=snapshot.decisions_next,
-            warm_at=warm_at,
-            clock=clock,
-        )
-    return held
+        lineage, intake_next = Lineage(snapshot.epoch, snapshot.seq), snapshot.intake_next
+        decisions_next = snapshot.decisions_next
+        partition = Partition.restore(name, snapshot.image, lineage=lineage, intake_next=intake_next)
+    return HeldPartition(
+        number,
+        partition,
+        intake_next=intake_next,
+        decisions_next=decisions_next,
+        warm_at=(intake.end, decisions.end),
+        clock=clock,
+    )
