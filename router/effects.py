@@ -180,19 +180,20 @@ def _announced(state: CellState, data: made.AgentChanged, _at: datetime) -> None
     put_agent(state, replace(agent, announced=data, unreachable=not data.reachable, reachable_until=lapsed))
 
 
-def _extended(state: CellState, data: made.DeadlinesExtended, _at: datetime) -> None:
-    by = timedelta(seconds=data.by_s)
+def _extended(state: CellState, data: made.DeadlinesExtended, at: datetime) -> None:
+    by, latest = timedelta(seconds=data.by_s), at + timedelta(seconds=data.grace_s)
     for extended in data.reservations:
         reservation = state.reservations[extended.reservation_id]
         state.put_reservation(replace(reservation, expires_at=extended.expires_at))
     for contact in [contact for contact in state.contacts.values() if contact.silent_after is not None]:
-        state.put_contact(replace(contact, silent_after=_later(contact.silent_after, by)))
+        state.put_contact(replace(contact, silent_after=_later(contact.silent_after, by, latest)))
     for agent in [agent for agent in state.agents.values() if agent.reachable_until is not None]:
-        put_agent(state, replace(agent, reachable_until=_later(agent.reachable_until, by)))
+        put_agent(state, replace(agent, reachable_until=_later(agent.reachable_until, by, latest)))
 
 
-def _later(deadline: datetime | None, by: timedelta) -> datetime | None:
-    return None if deadline is None else deadline + by
+def _later(deadline: datetime | None, by: timedelta, latest: datetime) -> datetime | None:
+    """Return a deadline that facts keep setting anew, put off: what they set during the outage was not lost."""
+    return None if deadline is None else max(deadline, min(deadline + by, latest))
 
 
 def _nothing(_state: CellState, _data: Any, _at: datetime) -> None:

@@ -28,8 +28,9 @@ from schemas.intake import ConfigApplied, FactEnvelope
 NameT = TypeVar("NameT", bound=str)
 
 ENGINE_VERSION: Final = "1"
-MATCHES_MAX: Final = 500
-STEP_DECISIONS_MAX: Final = made.DECISIONS_PER_STEP_MAX - MATCHES_MAX  # one more judgement always fits
+STEP_BYTES_MAX: Final = 450_000  # of one step's record, estimated; half of what a record may have
+DECISION_BYTES: Final = 700  # without what differs in length; a step is far from DECISIONS_PER_STEP_MAX by this
+ENTRY_BYTES: Final = 200  # a candidate, an extended deadline, a released item
 
 
 class Engine:
@@ -40,6 +41,8 @@ class Engine:
         self._rejected: list[made.FactRejected] = []
         self._unadopted: list[TenantId] = []
         self._undecided_for = timedelta(0)
+        self._extensions: list[made.DeadlinesExtended] = []
+        self._room = 0  # bytes that the present step may still grow by
 
     @property
     def cell(self) -> CellId:
@@ -105,12 +108,13 @@ class Engine:
     def decide(self, now: datetime) -> list[made.Decision]:
         """Return what follows from the state at `now`, already folded. `now` never runs backwards.
 
-        At most `STEP_DECISIONS_MAX` and the rest of the judgement that reaches it; `next_deadline` is then at once.
+        About `STEP_BYTES_MAX` at most, so that the step fits a record; the next call then goes on at once.
         """
         state = self._state
         now = max(now, state.decided_at) if state.decided_at else now
         decisions: list[made.Decision] = []
-        while len(decisions) < STEP_DECISIONS_MAX:
+        self._room = STEP_BYTES_MAX
+        while self._room > 0:
             judged = self._next_judgement(now)
             if judged is None:
                 break
@@ -139,7 +143,9 @@ class Engine:
         state = self._state
         if self._undecided_for:
             by, self._undecided_for = self._undecided_for, timedelta(0)
-            return _Judged(expiry.extend(state, by))
+            self._extensions = expiry.extensions(state, by, now)
+        if self._extensions:
+            return _Judged(iter([self._extensions.pop(0)]))
         if self._rejected:
             rejected = self._rejected.pop(0)
             return _Judged(self._rejection(rejected), ContactId(rejected.subject))
@@ -160,6 +166,7 @@ class Engine:
 
     def _fold(self, decision: made.Decision, at: datetime) -> None:
         effects.fold(self._state, decision, at)
+        self._room -= _bytes_of(decision)
 
     def _rejection(self, rejection: made.FactRejected) -> Iterator[made.Decision]:
         yield rejection
@@ -176,17 +183,19 @@ class Engine:
         free = {agent.agent_id: agent for agent in sorted(state.free.values(), key=lambda agent: agent.agent_id)}
         matches = matching.propose(waiting, free, now=now)
         everyone = sorted(state.agents.values(), key=lambda agent: agent.agent_id) if matches else []
-        for match in matches[:MATCHES_MAX]:
+        for match in matches:
+            if self._room <= 0:
+                state.rematch = True
+                return
             assert eligibility.obstacle(match.item, match.agent, now=now) is None, "the index agrees with the rule"
             considered = matching.candidates(match.item, everyone, now=now, ranked=match.ranked)
             yield judgement.reserve(state, match, considered, of=len(everyone), now=now)
-        state.rematch = state.rematch or len(matches) > MATCHES_MAX
 
     @property
     def settled(self) -> bool:
         """Tell whether all that was folded is judged, so that a record may say so without deciding."""
         state = self._state
-        unfinished = self._undecided_for or self._rejected or self._unadopted
+        unfinished = self._undecided_for or self._extensions or self._rejected or self._unadopted
         return not (unfinished or state.touched_contacts or state.touched_agents or state.rematch)
 
     # ---- snapshots
@@ -207,6 +216,14 @@ class Engine:
         engine = cls(state.cell)
         engine._state = state
         return engine
+
+
+def _bytes_of(decision: made.Decision) -> int:
+    """Return about how long a decision is on the log; rather too much."""
+    entries = len(getattr(decision, "candidates", ())) + len(getattr(decision, "reservations", ()))
+    sealed = getattr(decision, "sealed", None)
+    private = len(sealed.key) + len(sealed.box) if sealed is not None else 0
+    return DECISION_BYTES + ENTRY_BYTES * entries + private
 
 
 class _Judged(NamedTuple):

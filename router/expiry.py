@@ -6,6 +6,7 @@ And from one that nobody could look at: it is put off by as long.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Final
 
 from router.entities import AgentRecord, Reservation
 from router.judgement import complete, divert, requeue, take_back, view
@@ -13,6 +14,8 @@ from router.state import CellState
 from schemas import decisions as made
 from schemas.ids import AgentId, ContactId, ItemId, ReservationId
 from schemas.routing import Disposition, ItemState, RequeueReason, ReservationState
+
+EXTENSIONS_MAX: Final = 1_000  # in one decision
 
 
 def expire(state: CellState, kind: str, name: str, now: datetime) -> Iterator[made.Decision]:
@@ -65,18 +68,32 @@ def _expire_presence(state: CellState, agent: AgentRecord) -> Iterator[made.Deci
     yield view(agent, reachable=False)
 
 
-def extend(state: CellState, by: timedelta) -> Iterator[made.Decision]:
-    """Give everyone the time back that passed while nobody could decide."""
+def extensions(state: CellState, by: timedelta, now: datetime) -> list[made.DeadlinesExtended]:
+    """Return what gives everyone the time back that passed while nobody could decide, in parts that fit a record.
+
+    Nobody gets more than a whole new period, so that an outage that is thought longer than it was does no harm.
+    """
     running = [
         made.ExtendedDeadline(
             reservation_id=reservation.reservation_id,
             agent_id=reservation.agent_id,
-            expires_at=reservation.expires_at + by,
+            expires_at=_extended(reservation, by, now),
         )
         for reservation in state.reservations.values()
         if state.items[reservation.item_id].state is not ItemState.CONNECTED
     ]
     leases = (agent.reachable_until for agent in state.agents.values())
     dialogs = (contact.silent_after for contact in state.contacts.values())
-    if running or any(deadline is not None for deadline in chain(leases, dialogs)):
-        yield made.DeadlinesExtended(by_s=by.total_seconds(), reservations=tuple(running))
+    if not running and all(deadline is None for deadline in chain(leases, dialogs)):
+        return []
+    parts = range(0, max(len(running), 1), EXTENSIONS_MAX)
+    by_s = by.total_seconds()
+    return [
+        made.DeadlinesExtended(by_s=by_s, reservations=tuple(running[start : start + EXTENSIONS_MAX]))
+        for start in parts
+    ]
+
+
+def _extended(reservation: Reservation, by: timedelta, now: datetime) -> datetime:
+    whole = reservation.expires_at - (reservation.since or now)
+    return max(reservation.expires_at, min(reservation.expires_at + by, now + whole))

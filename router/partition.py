@@ -6,7 +6,7 @@ folded the same facts before the same decisions as the one that lived through it
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -21,6 +21,8 @@ from schemas.intake import FactEnvelope
 
 POLICY_VERSION: Final = "walk-1"
 NOTHING_FOLDED: Final = -1
+NOTHING: Final[Mapping[str, Any]] = {"causes": {}, "cells": {}}
+"""The image of a partition in which nothing has happened."""
 OUTAGE_MIN: Final = timedelta(seconds=2)  # a gap that is shorter is the usual one between two records
 
 
@@ -182,23 +184,25 @@ class Partition:
 
     # ---- deciding
 
-    def decide(self, now: datetime) -> Iterator[Step]:
+    def decide(self, now: datetime, *, undecided_for: timedelta | None = None) -> Iterator[Step]:
         """Yield the steps that follow at `now`, numbered, in order of cells; each is to be appended, in order.
 
-        The caller has folded `intake` up to an end observed at `now` or later if `due(now)`.
+        The caller has folded `intake` up to an end observed at `now` or later if `due(now)`. `undecided_for` tells how
+        long nobody had decided when this owner took over, if the caller has listened meanwhile; else what the log says
+        of the owner before is compared with `now`, though by another clock.
         """
         if self.owning:
-            self._look_around(now)
+            self._look_around(now, undecided_for)
         for cell in sorted(self.engines):
             engine = self.engines[cell]
             while self.owning and (decisions := engine.decide(now)):
                 assert engine.state.decided_at is not None, "an engine that decided knows when"
                 yield self._step(cell, engine.state.decided_at, decisions)
 
-    def _look_around(self, now: datetime) -> None:
+    def _look_around(self, now: datetime, undecided_for: timedelta | None) -> None:
         """Begin as the owner, if it is the first time: everything is judged, and lost time given back."""
         if self._taking_over:
-            outage = now - (self._last_sign or now)
+            outage = now - (self._last_sign or now) if undecided_for is None else undecided_for
             for engine in self.engines.values():
                 engine.take_over(outage if outage >= OUTAGE_MIN else timedelta(0))
             self._taking_over = False
@@ -256,17 +260,18 @@ class Partition:
     def image(self) -> dict[str, Any]:
         """Return the folded state of all cells; a snapshot only if `closed`, see `close`."""
         return {
+            "signed": self._last_sign.isoformat() if self._last_sign is not None else None,
             "causes": dict(self._causes),
             "cells": {cell: engine.image() for cell, engine in self.engines.items()},
         }
 
     @classmethod
-    def restore(cls, name: str, image: dict[str, Any], *, lineage: Lineage, intake_next: int) -> "Partition":
+    def restore(cls, name: str, image: Mapping[str, Any], *, lineage: Lineage, intake_next: int) -> "Partition":
         """Rebuild a partition from its image, as of the last record that `lineage` names."""
         partition = cls(name, lineage=lineage, intake_next=intake_next)
         partition.engines = {CellId(cell): cls.engine_type.restore(state) for cell, state in image["cells"].items()}
         partition._causes = {CellId(cell): cause for cell, cause in image["causes"].items()}
         partition._recorded = dict(partition._causes)
-        decided = [engine.state.decided_at for engine in partition.engines.values()]
-        partition._last_sign = max((at for at in decided if at is not None), default=None)
+        signed = image.get("signed")
+        partition._last_sign = datetime.fromisoformat(signed) if signed is not None else None
         return partition

@@ -283,7 +283,8 @@ class DeadlinesExtended(LogModel):
     """Nobody could decide for a while: whoever had so many seconds left before has them again."""
 
     type: Literal["deadlines.extended"] = "deadlines.extended"
-    by_s: float = Field(gt=0, description="how long nobody decided; leases of presence and dialogs move by it too")
+    by_s: float = Field(gt=0, description="how long nobody decided")
+    grace_s: float = Field(default=30.0, description="leases and silent dialogs move by `by_s`, up to so far from now")
     reservations: tuple[ExtendedDeadline, ...] = ()
 
 

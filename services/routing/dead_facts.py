@@ -5,8 +5,9 @@ here until the bus takes them. Too many in a row, and the owner stops deciding a
 then, and not with the facts, and a bad release must not drain the log into the dead letters.
 """
 
+import asyncio
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.decisions import FactRejected
 from schemas.errors import BusUnavailable, Defect, OffsetGone
@@ -15,6 +16,7 @@ from services.runtime.bus import Bus, Place, Record
 from services.runtime.dead_letters import dead_letter
 from services.runtime.telemetry import DEAD_LETTERS, Metrics, get_logger
 
+RETRY_S: Final = 0.5
 log = get_logger(__name__)
 
 
@@ -37,6 +39,7 @@ class DeadFacts:
         self._run_max = run_max
         self._run = 0
         self._waiting: deque[_Dead] = deque()
+        self._news = asyncio.Event()
 
     def good(self) -> None:
         """A fact was folded: what was bad before it was bad by itself."""
@@ -59,15 +62,35 @@ class DeadFacts:
         if self._run > self._run_max:
             raise TooManyDeadFacts(f"more than {self._run_max} facts in a row could not be folded")
         self._waiting.append(dead)
+        self._news.set()
+
+    async def keep_sending(self) -> None:
+        """Put on the bus what waits, again and again until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self.send()
+            except BusUnavailable:
+                log.warning("routing.dead_letters_wait")
+                self._news.set()
+                await asyncio.sleep(RETRY_S)
 
     async def send(self) -> None:
         """Put on the bus what waits. Raises `BusUnavailable`; what is left is sent by the next call."""
         while self._waiting:
             dead = self._waiting[0]
             record = await self._record(dead)
+            self._waiting.popleft()  # before it is sent: who is cancelled meanwhile has it on its way
             if record is not None:
-                await self._bus.publish(INTAKE_DEAD.name, 0, [dead_letter(record, reason=dead.reason)])
-            self._waiting.popleft()
+                await self._publish(dead, record)
+
+    async def _publish(self, dead: "_Dead", record: Record) -> None:
+        try:
+            await self._bus.publish(INTAKE_DEAD.name, 0, [dead_letter(record, reason=dead.reason)])
+        except BusUnavailable:
+            self._waiting.appendleft(dead)
+            raise
 
     async def _record(self, dead: "_Dead") -> Record | None:
         """Read a record again; None when retention has passed it."""

@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 
 from router import succession
-from router.ownership import Lineage
-from router.partition import Partition
+from router.ownership import NO_EPOCH, Lineage
+from router.partition import NOTHING, Partition
 from schemas.decisions import DecisionRecord
 from schemas.topics import DECISIONS, INTAKE
 from services.routing import snapshots
 from services.runtime.bus import Bus, Place
 from services.runtime.clock import Clock
+from services.runtime.telemetry import get_logger
+
+_log = get_logger(__name__)
 
 
 class HeldPartition:
@@ -23,6 +26,7 @@ class HeldPartition:
         intake_next: int,
         decisions_next: int,
         warm_at: tuple[int, int],
+        slot: int,
         clock: Clock,
     ) -> None:
         self.number = number
@@ -30,14 +34,16 @@ class HeldPartition:
         self.intake_next = intake_next
         self.decisions_next = decisions_next
         self.own: dict[int, DecisionRecord] = {}  # appended by us, not yet read back: no need to decode them again
+        self.unreadable: list[int] = []  # offsets on `intake` that nobody can read, and no owner has put aside yet
         self.snapshot_at = decisions_next
         self.snapshot_time = clock.now()
-        self.snapshots = 0
+        self.slot = slot  # for the next snapshot
         self.claimed_at = datetime.max.replace(tzinfo=UTC)
         self.appended_at = 0.0  # our last record, by the monotonic clock
         self.signed_at = clock.monotonic()  # the owner's last record that counts, as it was read here
+        self.silent_since = self.signed_at  # the former owner's last sign before our claim
         self.lost = False  # what is held is not to be trusted, or another decides: restore
-        self.claims_again = False  # we were in doubt, and nobody has taken over
+        self.claims_again = False  # we were in doubt
         self._warm_at = warm_at
 
     @property
@@ -48,8 +54,8 @@ class HeldPartition:
 
     def patience_s(self, ordinal: int, count: int) -> float:
         """Return for how long the present owner may be silent before this router is to claim."""
-        if self.claims_again:
-            return 0.0
+        if self.claims_again and self.partition.standing.owner in {None, ordinal}:
+            return 0.0  # we were in doubt, and nobody has taken over
         return succession.patience_s(self.number, ordinal, count, self.partition.standing)
 
     def places(self) -> tuple[tuple[Place, int], tuple[Place, int]]:
@@ -68,20 +74,18 @@ async def restore(bus: Bus, number: int, *, name: str, clock: Clock) -> HeldPart
     snapshot = await snapshots.load(bus, number)
     intake, decisions = [await bus.bounds(Place(topic.name, number)) for topic in (INTAKE, DECISIONS)]
     if snapshot is None:
-        partition, intake_next, decisions_next = (
-            Partition(name, intake_next=intake.first),
-            intake.first,
-            decisions.first,
-        )
-    else:
-        lineage, intake_next = Lineage(snapshot.epoch, snapshot.seq), snapshot.intake_next
-        decisions_next = snapshot.decisions_next
-        partition = Partition.restore(name, snapshot.image, lineage=lineage, intake_next=intake_next)
+        snapshot = snapshots.Snapshot(NO_EPOCH, 0, 0, 0, NOTHING, slot=snapshots.KEPT - 1)
+    if snapshot.intake_next < intake.first or snapshot.decisions_next < decisions.first:
+        # Retention has passed us by. Who called before is not known any more, and who calls now shall be served.
+        _log.error("routing.log_cut", partition=number)
+    intake_next, decisions_next = max(snapshot.intake_next, intake.first), max(snapshot.decisions_next, decisions.first)
+    lineage = Lineage(snapshot.epoch, snapshot.seq)
     return HeldPartition(
         number,
-        partition,
+        Partition.restore(name, snapshot.image, lineage=lineage, intake_next=intake_next),
         intake_next=intake_next,
         decisions_next=decisions_next,
         warm_at=(intake.end, decisions.end),
+        slot=(snapshot.slot + 1) % snapshots.KEPT,
         clock=clock,
     )

@@ -1,7 +1,7 @@
 """Snapshots of a partition's folded state: written in chunks, two kept, read back whole or not at all."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,7 +29,9 @@ class Snapshot:
     seq: int
     intake_next: int
     decisions_next: int
-    image: dict[str, Any]
+    image: Mapping[str, Any]
+    slot: int = 0
+    """Which of the slots it is in; the next snapshot goes into the other."""
 
 
 async def save(bus: Bus, partition: int, snapshot: Snapshot, *, slot: int, at: datetime) -> None:
@@ -67,15 +69,16 @@ async def load(bus: Bus, partition: int) -> Snapshot | None:
     Raises:
         BusUnavailable: not everything could be read, and a newer one than those that were may be there.
     """
-    chunks: dict[str, SnapshotChunk] = {}
+    chunks: dict[tuple[int, int], SnapshotChunk] = {}  # by slot and number
 
     def take(record: Record) -> None:
         chunk = _read(record.value)
         if chunk is not None and record.key is not None:
-            chunks[record.key] = chunk
+            _, slot, number = record.key.split("/")
+            chunks[int(slot), int(number)] = chunk
 
     await read_whole(bus, Place(SNAPSHOTS.name, partition), take)
-    return _newest(chunks.values())
+    return _newest(chunks)
 
 
 def _read(value: bytes) -> SnapshotChunk | None:
@@ -85,14 +88,19 @@ def _read(value: bytes) -> SnapshotChunk | None:
         return None
 
 
-def _newest(chunks: Iterable[SnapshotChunk]) -> Snapshot | None:
-    whole: dict[int, dict[int, SnapshotChunk]] = {}
-    for chunk in chunks:
-        whole.setdefault(chunk.decisions_next, {})[chunk.chunk] = chunk
-    for decisions_next in sorted(whole, reverse=True):
-        parts = whole[decisions_next]
-        first = parts.get(0)
-        if first is not None and all(number in parts for number in range(first.chunks)):
-            text = "".join(parts[number].text for number in range(first.chunks))
-            return Snapshot(first.epoch, first.seq, first.intake_next, decisions_next, json.loads(text))
-    return None
+def _newest(chunks: Mapping[tuple[int, int], SnapshotChunk]) -> Snapshot | None:
+    whole = [snapshot for slot in range(KEPT) if (snapshot := _in_slot(chunks, slot)) is not None]
+    return max(whole, key=lambda snapshot: snapshot.decisions_next, default=None)
+
+
+def _in_slot(chunks: Mapping[tuple[int, int], SnapshotChunk], slot: int) -> Snapshot | None:
+    """Return the snapshot in a slot, if all of its chunks are there and of one and the same."""
+    first = chunks.get((slot, 0))
+    if first is None:
+        return None
+    parts = [chunks.get((slot, number)) for number in range(first.chunks)]
+    texts = [part.text for part in parts if part is not None and part.decisions_next == first.decisions_next]
+    if len(texts) < first.chunks:
+        return None
+    image = json.loads("".join(texts))
+    return Snapshot(first.epoch, first.seq, first.intake_next, first.decisions_next, image, slot)

@@ -10,6 +10,7 @@ forgets the partition, restores and claims again; too many facts in a row that c
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -89,13 +90,17 @@ class RoutingWorker:
         """Decide until cancelled; a bus that does not answer is waited for. Raises `TooManyDeadFacts`."""
         for number in range(self._bus.partitions):
             self._metrics.set(OWNED, 0.0, partition=str(number))
-        while True:
-            try:
-                async with self._bus.read({}) as reader:
-                    self._held.clear()
-                    await self._serve(reader)
-            except BusUnavailable:  # before there was a reader
-                await asyncio.sleep(RETRY_S)
+        sending = asyncio.create_task(self._dead.keep_sending())
+        try:
+            while True:
+                try:
+                    async with self._bus.read({}) as reader:
+                        self._held.clear()
+                        await self._serve(reader)
+                except BusUnavailable:  # before there was a reader
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            sending.cancel()
 
     async def _serve(self, reader: Reader) -> None:
         while True:
@@ -104,13 +109,20 @@ class RoutingWorker:
                 await self._turn(reader)
             except OffsetGone:
                 log.warning("routing.offset_gone", process=self._name)  # away for longer than the log is kept
-                for held in self._held.values():
-                    held.lost = True
+                await self._give_up_cut()
+                await asyncio.sleep(RETRY_S)
             except BusUnavailable:
                 log.warning("routing.bus_unavailable", process=self._name)
                 for held in self._held.values():
                     held.signed_at = self._clock.monotonic()  # that nobody was heard says nothing of the owner
                 await asyncio.sleep(RETRY_S)
+
+    async def _give_up_cut(self) -> None:
+        """Give up the partitions whose next records are gone; the others stay as they are."""
+        for held in self._held.values():
+            for place, offset in held.places():
+                if offset < (await self._bus.bounds(place)).first:
+                    held.lost, held.claims_again = True, held.partition.owning
 
     async def leave(self) -> None:
         """Hand the partitions over: stop deciding, and say so on the log. Nothing to do for one that is alone."""
@@ -119,8 +131,13 @@ class RoutingWorker:
             await self._left.wait()
 
     async def save_snapshots(self) -> None:
-        """After the end of `run`: write a snapshot of each partition that went on since its last, for a quick start."""
-        for held in self._held.values():
+        """After the end of `run`: write a snapshot of each partition that went on since its last, for a quick start.
+
+        Not after `leave`: whoever took over writes the next.
+        """
+        with suppress(BusUnavailable):
+            await self._dead.send()
+        for held in () if self._leaving else self._held.values():
             await self._read_back(held)
             if held.partition.owning and not held.partition.closed:
                 await self._close(held, self._clock.now())
@@ -139,7 +156,6 @@ class RoutingWorker:
 
     async def _turn(self, reader: Reader) -> None:
         self._take(await reader.fetch(wait_s=self._wait_s()))
-        await self._dead.send()
         started, now = self._clock.monotonic(), self._clock.now()
         if await self._decide(reader, now):
             self._metrics.observe(STEP_SECONDS, self._clock.monotonic() - started)
@@ -153,10 +169,8 @@ class RoutingWorker:
 
     async def _decide(self, reader: Reader, now: datetime) -> bool:
         """Decide for every partition that is owned; their steps are on their way to the log side by side."""
-        owned = [held for held in self._held.values() if held.partition.owning and not held.lost]
-        for held in owned:
-            await self._barrier(held, reader, now)
-        made = [(held, steps) for held in owned if (steps := list(held.partition.decide(now)))]
+        await self._barrier(reader, now)
+        made = [(held, steps) for held in self._owned() if (steps := self._steps(held, now))]
         if len(made) == 1:
             await self._append_all(*made[0])
         elif made:
@@ -165,6 +179,13 @@ class RoutingWorker:
         for kind, count in types.items():
             self._metrics.count(DECISIONS_MADE, count, type=kind)
         return bool(made)
+
+    def _owned(self) -> list[HeldPartition]:
+        return [held for held in self._held.values() if held.partition.owning and not held.lost]
+
+    def _steps(self, held: HeldPartition, now: datetime) -> list[Step]:
+        undecided_for = timedelta(seconds=self._silent_s(held.silent_since))
+        return list(held.partition.decide(now, undecided_for=undecided_for))
 
     async def _hold(self, held: HeldPartition, now: datetime) -> None:
         """Do what an owner does beside deciding: leave, keep house, and show that it is there."""
@@ -201,13 +222,18 @@ class RoutingWorker:
                 waits.append(held.patience_s(self._post.ordinal, self._post.count) - self._silent_s(held.signed_at))
         return max(min(waits), 0.0)
 
-    async def _barrier(self, held: HeldPartition, reader: Reader, now: datetime) -> None:
-        """Before a deadline is judged, fold whatever is on `intake` by now: an answer that is there always wins."""
-        if not held.partition.due(now):
-            return
-        end = (await self._bus.bounds(Place(INTAKE.name, held.number))).end
-        while held.intake_next < end:
-            self._take(await reader.fetch(wait_s=BARRIER_WAIT_S))
+    async def _barrier(self, reader: Reader, now: datetime) -> None:
+        """Before a deadline is judged, fold whatever is on `intake` by now: an answer that is there always wins.
+
+        What is folded for one partition may belong to another, and make something due there.
+        """
+        passed: set[int] = set()
+        while due := [held for held in self._owned() if held.number not in passed and held.partition.due(now)]:
+            for held in due:
+                end = (await self._bus.bounds(Place(INTAKE.name, held.number))).end
+                while held.intake_next < end:
+                    self._take(await reader.fetch(wait_s=BARRIER_WAIT_S))
+                passed.add(held.number)
 
     async def _append_all(self, held: HeldPartition, records: Sequence[Step | Heartbeat]) -> bool:
         """Append what the owner made; after an unclear outcome it is in doubt and returns False."""
@@ -263,7 +289,7 @@ class RoutingWorker:
         except UnknownType:
             self._metrics.count(ROUTING_SKIPPED, topic=INTAKE.name, why="unknown_type")
         except MalformedInput:
-            self._dead.unreadable(record.place, record.offset)
+            held.unreadable.append(record.offset)
         rejections = held.partition.fact(record.offset, envelope)
         self._bury(held, rejections)
         if envelope is not None and not rejections:
@@ -275,6 +301,8 @@ class RoutingWorker:
             self._metrics.count(ROUTING_SKIPPED, topic=DECISIONS.name, why="unreadable")
             return
         was_owning = held.partition.owning
+        if isinstance(data, Step):  # its owner has put aside what nobody could read up to there
+            held.unreadable = [offset for offset in held.unreadable if offset > data.cause]
         self._bury(held, held.partition.record(record.offset, data))
         if held.partition.counted == record.offset:
             held.signed_at = self._clock.monotonic() - self._age_s(held)
@@ -299,8 +327,14 @@ class RoutingWorker:
         return max((self._clock.now() - sign).total_seconds(), 0.0)
 
     def _bury(self, held: HeldPartition, rejections: Sequence[FactRejected]) -> None:
+        """Put aside what could not be folded; the owner does, for all."""
+        place = Place(INTAKE.name, held.number)
         for rejection in rejections:
-            self._dead.rejected(rejection, Place(INTAKE.name, held.number))
+            self._dead.rejected(rejection, place)
+        if held.partition.owning:
+            for offset in held.unreadable:
+                self._dead.unreadable(place, offset)
+            held.unreadable.clear()
 
     # ---- ownership
 
@@ -319,6 +353,7 @@ class RoutingWorker:
 
     async def _claim(self, held: HeldPartition) -> None:
         held.claimed_at = self._clock.now()
+        held.silent_since = held.signed_at
         held.claims_again = False
         try:
             await self._append(held, [held.partition.claim(self._post.ordinal)])
@@ -355,7 +390,7 @@ class RoutingWorker:
         snapshot = snapshots.Snapshot(
             lineage.epoch, lineage.seq, held.intake_next, held.decisions_next, held.partition.image()
         )
-        await snapshots.save(self._bus, held.number, snapshot, slot=held.snapshots, at=self._clock.now())
-        held.snapshots += 1
+        await snapshots.save(self._bus, held.number, snapshot, slot=held.slot, at=self._clock.now())
+        held.slot = (held.slot + 1) % snapshots.KEPT
         held.snapshot_at = held.decisions_next
         held.snapshot_time = self._clock.now()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import ConfigurationError
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     kafka_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,80}$", description="in front of topic names")
     partitions: int = Field(default=4, ge=1, le=1024, description="of the topics that are kept by cell; never changed")
     routing_ordinal: int = Field(default=0, ge=0, description="which of the routers this one is, from 0")
-    routing_count: int = Field(default=1, ge=1, description="how many routers there are")
+    routing_count: int = Field(default=1, ge=1, validate_default=True, description="how many routers there are")
     data_dir: Path = Field(default=Path("data"), description="keys, secrets, the embedded bus and the local database")
     database_url: str = Field(
         default_factory=lambda data: f"sqlite+aiosqlite:///{data['data_dir']}/records.db",
@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     demo_carrier_port: int = Field(default=0, ge=0, le=65535, description="of the simulated carrier; 0: PORT + 1")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least that is logged")
     oidc_issuer: str | None = Field(default=None, description="issuer of staff tokens; unset: the development key")
+
+    @field_validator("routing_count")
+    @classmethod
+    def _ordinal_below(cls, value: int, info: ValidationInfo) -> int:
+        if info.data.get("routing_ordinal", 0) >= value:
+            raise ValueError("is greater than every router's ordinal; they count from 0")
+        return value
 
     @field_validator("public_url", "twilio_api_base", "oidc_issuer")
     @classmethod

@@ -298,3 +298,86 @@ async def test_a_second_process_with_the_same_ordinal_leaves_a_living_owner_alon
                 await tell(bus, a_call(world))
                 await until(reader, "agent.reserved", [])
             assert [partition.owning for partition in other.partitions().values()] == [False, False]
+
+
+async def test_a_bad_fact_is_put_aside_once_whoever_reads_it_again(bus):
+    clock = ManualClock()
+    await bus.publish(INTAKE.name, DEMO, [Message(b"not json", key="demo")])
+    world = World()
+    for name in ("a", "b"):
+        async with (
+            killed_at_the_end(bus, clock, name, FIRST) as owner,
+            killed_at_the_end(bus, clock, name + "2", SECOND),
+        ):
+            clock.advance(10)
+            async with DecisionsReader(bus, partitions=[DEMO]) as reader:
+                told = len(world.facts)
+                world.call(name)
+                await tell(bus, [envelope for _, envelope in world.facts[told - 1 if told == 1 else told :]])
+                await until(reader, "item.queued", [])
+            await owner._dead.send()
+    assert (await bus.bounds(Place(INTAKE_DEAD.name, 0))).end == 1
+
+
+class Answered:
+    """A bus on which an answer is appended just before it is asked where `intake` ends."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self.answer = None
+
+    def __getattr__(self, name):
+        return getattr(self._bus, name)
+
+    async def bounds(self, place):
+        if place == Place(INTAKE.name, DEMO) and self.answer is not None:
+            answer, self.answer = self.answer, None
+            await tell(self._bus, [answer])
+        return await self._bus.bounds(place)
+
+
+async def test_an_answer_that_is_on_the_log_beats_the_timer(bus):
+    clock = ManualClock()
+    answered = Answered(bus)
+    decisions = []
+    world = World()
+    async with routing(answered, clock), DecisionsReader(bus, partitions=[DEMO]) as reader:
+        await tell(bus, a_call(world))
+        await until(reader, "agent.reserved", decisions)
+        world.accept("carl")
+        answered.answer = world.facts[-1][1]
+        clock.advance(3600)  # far beyond the offer's end
+        await until(reader, "item.connecting", decisions)
+    assert "reservation.lapsed" not in [decision.type for decision in decisions]
+
+
+async def test_who_was_away_for_longer_than_the_log_is_kept_goes_on_with_what_there_is(bus):
+    world = World()
+    async with routing(bus, name="a"), DecisionsReader(bus, partitions=[DEMO]) as reader:
+        await tell(bus, a_call(world))
+        await until(reader, "agent.reserved", [])
+    told = len(world.facts)
+    world.call("c2")
+    await tell(bus, [envelope for _, envelope in world.facts[told:]])
+    for topic in (INTAKE, DECISIONS):
+        place = Place(topic.name, DEMO)
+        await bus.trim(place, (await bus.bounds(place)).end)
+    async with routing(bus, name="b"), DecisionsReader(bus, partitions=[DEMO]) as reader:
+        told = len(world.facts)
+        world.call("c3")
+        await tell(bus, [envelope for _, envelope in world.facts[told:]])
+        assert (await until(reader, "item.queued", [])).contact_id == "c3"
+
+
+async def test_snapshots_take_turns_over_restarts(bus):
+    world = World()
+    slots = []
+    for name in ("a", "b", "c"):
+        async with routing(bus, name=name), DecisionsReader(bus, partitions=[DEMO]) as reader:
+            told = len(world.facts)
+            world.call(name)
+            await tell(bus, [envelope for _, envelope in world.facts[told - (told == 1) :]])
+            while (await until(reader, "item.queued", [])).contact_id != name:
+                pass
+        slots.append((await snapshots.load(bus, DEMO)).slot)
+    assert slots in ([0, 1, 0], [1, 0, 1])

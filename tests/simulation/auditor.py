@@ -241,16 +241,22 @@ class Auditor:
 
     def _extended(self, decision: Any, at: datetime) -> None:
         by = timedelta(seconds=decision.by_s)
-        require(self._sign is not None and at - by <= self._sign + TOLERANCE, "no more time is given than was lost")
+        require(self._sign is not None and at - by >= self._sign - TOLERANCE, "no more time is given than was lost")
         held = {work.held_by: work for work in self.work.values() if work.held_by and work.state != "connected"}
         extended = {entry.reservation_id: entry.expires_at for entry in decision.reservations}
         require(extended.keys() == held.keys(), "every open deadline is extended, and no other")
         for name, work in held.items():
-            require(work.until is not None and extended[name] == work.until + by, "all by the same time")
+            require(work.until is not None, "an offer has an end")
+            require(work.until <= extended[name] <= work.until + by, "nobody gets more than was lost, or has less")
+            require(extended[name] == work.until + by or extended[name] > at, "who had time left has it again")
             work.until = extended[name]
+        latest = at + timedelta(seconds=decision.grace_s)
         for person in self.people.values():
-            person.silent_at = person.silent_at and person.silent_at + by
-            person.lost_at = person.lost_at and person.lost_at + by
+            if person.silent_at is not None:
+                person.silent_at = max(person.silent_at, min(person.silent_at + by, latest))
+            if person.lost_at is not None:
+                back_by = person.lost_at + timedelta(seconds=BACK_AFTER_S)
+                person.lost_at += max(back_by, min(back_by + by, latest)) - back_by
 
     def _queued(self, decision: Any) -> None:
         require(decision.item_id not in self.items_made, "an item is queued once")

@@ -7,11 +7,21 @@ import pytest
 from router import engine as engine_module
 from router.engine import Engine
 from schemas.agents import AgentConnected, AgentDisconnected, HangUpRequested, OfferAccepted, StatusSet
-from schemas.contacts import AgentLegEnded, ConnectFailed, DialogTurned, HandedOff, SelfServed, UrgencyRaised
-from schemas.decisions import FactRejected
+from schemas.contacts import (
+    AgentLegEnded,
+    ConnectFailed,
+    ContactArrived,
+    DialogTurned,
+    HandedOff,
+    SelfServed,
+    UrgencyRaised,
+)
+from schemas.decisions import DECISIONS_PER_STEP_MAX, FactRejected
+from schemas.envelope import Sealed
 from schemas.errors import Defect
 from schemas.routing import AgentState, AgentStatus, CallEndCause, EndReason, RequeueReason, Urgency
-from tests.world import START, World, kinds
+from services.runtime.limits import Limits
+from tests.world import START, World, kinds, tenant
 
 
 def only(decisions, kind):
@@ -321,7 +331,7 @@ def test_folding_the_log_gives_the_state_that_was_lived_through():
 
 def test_a_step_has_a_limit_and_the_rest_follows_at_once(monkeypatch):
     world = World()
-    monkeypatch.setattr(engine_module, "STEP_DECISIONS_MAX", 2)
+    monkeypatch.setattr(engine_module, "STEP_BYTES_MAX", 2 * engine_module.DECISION_BYTES)
     for number in range(4):
         envelope = HandedOff(contact_id=f"c{number}", intent="refill.request", urgency=Urgency.ROUTINE, reason="asked")
         world.engine.apply(world.envelope(envelope))
@@ -331,15 +341,47 @@ def test_a_step_has_a_limit_and_the_rest_follows_at_once(monkeypatch):
     assert world.decide() == []
 
 
-def test_so_many_matches_are_made_at_once_and_the_rest_follows(monkeypatch):
-    monkeypatch.setattr(engine_module, "MATCHES_MAX", 1)
+def test_matches_that_do_not_fit_a_step_are_made_in_the_next(monkeypatch):
     world = World()
     for number in range(2):
         world.call(f"c{number}")
+    monkeypatch.setattr(engine_module, "STEP_BYTES_MAX", 1)
     for agent in ("carl", "nils"):
         world.engine.apply(world.envelope(AgentConnected(agent_id=agent, session="s1", lease_s=99)))
         world.engine.apply(world.envelope(StatusSet(agent_id=agent, status=AgentStatus.AVAILABLE)))
-    assert kinds(world.decide()) == ["agent.reserved", "agent.reserved"]
+    steps = []
+    while decisions := world.decide():
+        steps.append(kinds(decisions))
+    assert [step for step in steps if step] == [["agent.reserved"], ["agent.reserved"]]
+
+
+def test_no_step_is_larger_than_a_record_may_be():
+    count, skills = 600, [{"skill": "desk", "level": 0.5}, {"skill": "nurse", "level": 0.5}]
+    agents = [
+        {"agent_id": f"agent-{n:04d}", "name": "A", "endpoint": f"client:agent-{n:04d}", "skills": skills}
+        for n in range(count)
+    ]
+    world = World(tenant(agents=agents))
+    private = Sealed(kid="k" * 20, key="k" * 100, box="b" * 4000)
+    for n in range(count):
+        arrived = ContactArrived(
+            contact_id=f"c{n}", carrier="twilio", account="AC1", call=f"CA{n}", number="+15005550100", sealed=private
+        )
+        asked = HandedOff(contact_id=f"c{n}", intent="refill.request", urgency=Urgency.ROUTINE, reason="asked")
+        connected = AgentConnected(agent_id=f"agent-{n:04d}", session="s1", lease_s=99)
+        available = StatusSet(agent_id=f"agent-{n:04d}", status=AgentStatus.AVAILABLE)
+        for data in (arrived, asked, connected, available):
+            world.engine.apply(world.envelope(data))
+    sizes = []
+    while decisions := world.decide():
+        sizes.append(len(world.steps[-1].model_dump_json()))
+        assert len(decisions) < DECISIONS_PER_STEP_MAX
+    assert kinds(world.decisions).count("agent.reserved") == count
+    world.engine.take_over(timedelta(seconds=5))
+    world.now += timedelta(seconds=5)
+    world.decide()
+    sizes.append(len(world.steps[-1].model_dump_json()))
+    assert max(sizes) < Limits().record_bytes_max
 
 
 def test_no_image_is_taken_between_a_rejection_and_its_step():

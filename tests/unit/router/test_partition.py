@@ -413,3 +413,19 @@ def test_what_was_given_up_is_not_claimed_again(log, give_up):
     give_up(owner.partition)
     with pytest.raises(Defect):  # it would take its own step, not read yet, for another's
         owner.partition.claim()
+
+
+def test_nobody_gets_more_than_a_whole_new_period_however_long_the_outage_seems(log):
+    new = silent(log)
+    (before,) = new.partition.engines["demo"].state.reservations.values()
+    later = START + timedelta(hours=1)
+    new.claim().read().decide(later)
+    (after,) = new.partition.engines["demo"].state.reservations.values()
+    assert after.expires_at == later + (before.expires_at - START)
+    assert new.partition.engines["demo"].state.agents["carl"].reachable_until <= later + timedelta(hours=3)
+
+
+def test_what_the_caller_has_heard_counts_more_than_two_clocks(log):
+    new = silent(log)
+    steps = list(new.claim().read().partition.decide(START + timedelta(hours=1), undecided_for=timedelta(seconds=0.1)))
+    assert extensions(steps) == []

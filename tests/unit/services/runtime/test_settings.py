@@ -80,3 +80,11 @@ def test_every_setting_has_a_type_a_default_and_a_meaning() -> None:
     assert rows["FRONTDOOR_DEMO"][1:3] == ("true|false", "false")
     assert rows["FRONTDOOR_OIDC_ISSUER"][1:3] == ("text", "(none)")
     assert rows["FRONTDOOR_PUBLIC_URL"].default == "http://127.0.0.1:PORT"
+
+
+def test_an_ordinal_beyond_the_number_of_routers_is_told():
+    with pytest.raises(ConfigurationError, match="FRONTDOOR_ROUTING_COUNT"):
+        load_settings(environ={}, routing_ordinal=2, routing_count=2)
+    with pytest.raises(ConfigurationError, match="FRONTDOOR_ROUTING_COUNT"):
+        load_settings(environ={}, routing_ordinal=1)
+    assert load_settings(environ={}, routing_ordinal=1, routing_count=2).routing_ordinal == 1
