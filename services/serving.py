@@ -1,7 +1,7 @@
 """How processes run and end: the web server, the loops beside it, the signal, and the demo's clients.
 
-The order of the end: no more traffic, drain while everything still works, stop the loops, finish. Whatever hangs, it is
-over in five seconds.
+The order of the end: ask for no more traffic, drain while everything still works (sockets too), stop the server, settle
+what its last requests have left to the loops, stop the loops, finish. Whatever hangs, it is over in five seconds.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ async def serve(
     limits: Limits,
     demo_clients: bool,
 ) -> None:
-    """Serve `app` and run the loops until a signal; then drain, end the loops, and finish.
+    """Serve `app` and run the loops until a signal; then drain, end the server, settle, end the loops, and finish.
 
     `demo_clients` starts the simulated carrier, callers and agents once all is ready. Raises `ProcessFailed` at the end
     if a loop has failed that calls depend on.
@@ -82,6 +82,7 @@ async def serve(
         await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)
         readiness.draining = True
         _end_at_the_latest(END_S)
+        until = asyncio.get_running_loop().time() + limits.drain_s
         announcing.cancel()
         with suppress(asyncio.CancelledError):
             await announcing
@@ -90,6 +91,8 @@ async def serve(
             end.cancel()
         server.should_exit = True
         await serving
+        left_s = max(0.0, until - asyncio.get_running_loop().time())
+        await _within(left_s, [process.settle for process in processes if process.settle])
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)

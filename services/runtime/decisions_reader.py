@@ -13,7 +13,7 @@ from typing import Self
 
 from router.ownership import Lineage
 from schemas.decisions import Claim, DecisionRecord, Step
-from schemas.errors import BusUnavailable, MalformedInput
+from schemas.errors import BusUnavailable, MalformedInput, OffsetGone
 from schemas.topics import DECISIONS
 from services.runtime.bus import Bus, GroupReader, Place, Reader, Record
 from services.runtime.codec import decode_decision
@@ -60,9 +60,15 @@ class DecisionsReader:
         await self._stack.aclose()
 
     async def add(self, partition: int, start: int | None = None) -> None:
-        """Read this partition too, from `start`, or from its beginning."""
+        """Read this partition too, from `start`, or from its beginning if that is None.
+
+        Raises:
+            OffsetGone: retention has passed `start`.
+        """
         first = (await self._bus.bounds(place(partition))).first
-        start = first if start is None else max(start, first)
+        start = first if start is None else start
+        if start < first:
+            raise OffsetGone(f"{place(partition)} does not hold offset {start} any more; its first is {first}")
         self._lineages[partition] = await lineage_before(self._bus, partition, start)
         self._next[partition] = start
         self._reader.add(place(partition), start)

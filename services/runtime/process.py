@@ -18,7 +18,8 @@ class Process:
     `loops` run until cancelled. Of a `vital` process calls depend: an exception from one of its loops ends the whole
     process, so each handles what it can survive; the loops of any other are started again.
     `not_ready` returns why the process should get no traffic, or None when it should.
-    `drain` is called once at shutdown before the loops are cancelled, `finish` after; both return within a few seconds.
+    At the end each of these is called once, and returns within a few seconds: `drain` while everything still works,
+    `settle` when the server has ended, so that no request comes any more, and `finish` after the loops have ended.
     """
 
     name: str
@@ -27,4 +28,5 @@ class Process:
     loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
     not_ready: Callable[[], str | None] = field(default=_always_ready)
     drain: Callable[[], Awaitable[None]] | None = None
+    settle: Callable[[], Awaitable[None]] | None = None
     finish: Callable[[], Awaitable[None]] | None = None

@@ -89,7 +89,7 @@ def build(
         name="webhooks",  # always ready: a bus that is away is no reason to turn callers away
         routes=(_routes(edge, conversation, statuses, _Counted(clock, metrics)),),
         loops=(spooling.run,) if spooling else (),
-        drain=spooling.drain if spooling else None,
+        settle=spooling.drain if spooling else None,
         finish=spooling.close if spooling else None,
     )
 

@@ -68,9 +68,7 @@ class Spool:
         self._writing: asyncio.Task[None] | None = None
         self._file = SpoolFile.create(folder / f"{new_id()}.db")
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
-        with closing(leftovers(folder)) as found:
-            for batch in found:
-                self._adopted(self._adopt(batch))
+        self._adopt_at_the_start()
         self._show()
 
     def reserve(self, lane: Lane, count: int) -> int:
@@ -180,6 +178,15 @@ class Spool:
                 self._metrics.count(LIMIT_REACHED, limit=name)
                 self._metrics.count(SPOOL_FACTS, count, outcome="refused")
                 raise BusUnavailable("the bus is away and the spool is full")
+
+    def _adopt_at_the_start(self) -> None:
+        try:
+            with closing(leftovers(self._folder)) as found:
+                for batch in found:
+                    self._adopted(self._adopt(batch))
+        except (Transient, sqlite3.Error, OSError) as error:
+            # Callers need us all the same; what is left is looked for again while we run.
+            _log.warning("spool.not_adopted", error=type(error).__name__)
 
     def _adopt(self, batch: Sequence[Spooled]) -> list[Spooled]:
         # Places below all of our own: these are older. Whatever a cut-short adoption adopts again is a repeat.

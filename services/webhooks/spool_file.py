@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Transient
 from services.runtime.telemetry import get_logger
 
 _SCHEMA: Final = """
@@ -26,6 +26,7 @@ CREATE INDEX IF NOT EXISTS by_lane ON facts (lane, seq);
 _BATCH_FACTS_MAX: Final = 500
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 _END: Final = 2**62
+_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})  # anything else may pass
 _log = get_logger(__name__)
 
 
@@ -110,7 +111,12 @@ def leftovers(folder: Path) -> Generator[list[Spooled], None, None]:
 
     A batch counts as taken once the next one is asked for; a file is deleted after its last. One that is broken is put
     aside as `NAME.broken`, for people, after what could be read of it.
+
+    Raises:
+        Transient: the disk failed at some files, such as because it is full. They stay as they are, the others were
+            emptied; look again later. What of such a file was yielded already comes again then.
     """
+    failed = 0
     for path in sorted(folder.glob("*.db")):
         lock = _locked(path)
         if lock is None:
@@ -118,10 +124,26 @@ def leftovers(folder: Path) -> Generator[list[Spooled], None, None]:
         with lock:
             try:
                 yield from _emptied(path)
-            except sqlite3.DatabaseError as error:
-                _log.error("spool.file_broken", error=type(error).__name__)
+            except sqlite3.Error as error:
+                if not _is_broken(error):
+                    _log.warning("spool.file_unreadable", error=_name(error))
+                    failed += 1
+                    continue
+                _log.error("spool.file_broken", error=_name(error))
                 _put_aside(path)
             _delete(path)
+    if failed:
+        raise Transient(f"{failed} files of ended processes cannot be read now")
+
+
+def _is_broken(error: sqlite3.Error) -> bool:
+    """Whether the file is at fault for good, rather than the disk for a while."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says in which way
+    return primary in _BROKEN
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
 def _emptied(path: Path) -> Iterator[list[Spooled]]:

@@ -62,7 +62,10 @@ class SpoolingPublisher:
             group.create_task(self._keep_looking())
 
     async def drain(self) -> None:
-        """Give what waits a bounded time to be forwarded; what then still waits is left for the next start."""
+        """Give what waits a bounded time to be forwarded; what then still waits is left for the next start.
+
+        To be called once nothing is published any more.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.spool_drain_s):
                 await self._spool.empty.wait()

@@ -4,12 +4,10 @@ import argparse
 import sys
 import time
 
-from tests.exploration.scenarios import tiny
-from tests.exploration.state import Budget
-from tests.exploration.variants import VARIANTS
+from tests.exploration.variants import USUAL, VARIANTS, WITHIN
 from tests.exploration.walk import Found, Walk
 from tests.exploration.world import World
-from tests.exploration.worlds import DEEP, DUE, THREE, WORLDS, Bounded
+from tests.exploration.worlds import DEEP, WORLDS, Bounded
 
 
 def main() -> int:
@@ -36,9 +34,9 @@ def _walk(name: str, bounded: Bounded) -> int:
 def _variants() -> int:
     missed = 0
     for name, rules in VARIANTS.items():
-        world = World(tiny(*THREE, seconds=DUE), rules)
+        bounded = WITHIN.get(name, USUAL)
         try:
-            Walk(world, Budget(claims=2, failures=1, copies=1, snapshots=1)).run(states_max=50_000)
+            Walk(World(bounded.scenario, rules), bounded.left).run(states_max=50_000)
         except Found as found:
             print(f"{name}: {found}\n")
         else:

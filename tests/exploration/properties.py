@@ -7,7 +7,9 @@ when it first comes about, record by record:
    wrote a record, and by which of its claims, is noted beside the log; no reader knows it.)
 2. No fact is decided twice, and none skipped: a step that counts leaves no fact up to its `cause` undecided.
 3. A timer fires once, and not after its answer; an answer after it is told so.
-4. Readers agree: one that starts at any place knows there what the reader from the beginning knows. From equal
+4. What is given back of deadlines after an outage is, cell by cell, never more than the time in which nobody decided:
+   from the last sign of one owner to the first of the next.
+5. Readers agree: one that starts at any place knows there what the reader from the beginning knows. From equal
    knowledge the same records give the same verdicts, so that all hand on the same sequence.
 
 `scenario.judge` holds the second and third, since they depend on the facts.
@@ -15,10 +17,11 @@ when it first comes about, record by record:
 
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 
-from schemas.decisions import Claim, DecisionRecord, Heartbeat, Step
+from schemas.decisions import Claim, DeadlinesExtended, DecisionRecord, Heartbeat, Step
 from schemas.ids import CellId, EventId, derived_id
 from services.runtime.bus import Bounds, Place, Record
 from services.runtime.codec import DecisionEnvelope, encode
@@ -65,6 +68,16 @@ def _said(decision: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """When owners were known to decide, and what was given back of the time when nobody was."""
+
+    newest: datetime = START
+    claimed: bool = False  # the newest owner has given no sign yet
+    nobody_for: timedelta = timedelta(0)
+    given_back: Mapping[CellId, timedelta] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """One content of `decisions`, and what a reader from its beginning has seen of it."""
 
@@ -74,6 +87,7 @@ class History:
     claimant: tuple[int, str] | None = None
     settled: tuple[str, ...] = ()
     seen: int = 0
+    signs: Signs = Signs()
 
 
 def extended(history: History, number: int, entry: Entry, rules, scenario) -> History:
@@ -81,15 +95,34 @@ def extended(history: History, number: int, entry: Entry, rules, scenario) -> Hi
     offset = len(history.entries)
     lineage = rules.lineage(history.epoch, history.seq)
     counts = lineage.admit(offset, entry.record)
-    claimant, settled = history.claimant, history.settled
+    claimant, settled, signs = history.claimant, history.settled, history.signs
     if isinstance(entry.record, Claim):
-        claimant = (entry.writer, entry.token)
+        claimant, signs = (entry.writer, entry.token), replace(signs, claimed=True)
     elif counts:
         require(claimant == (entry.writer, entry.token), "a record of a superseded owner is seen")
         if isinstance(entry.record, Step):
             settled = scenario.judge(entry.record, settled)
+        signs = _given_back(entry.record, _sign(entry.record, signs))
     entries = (*history.entries, number)
-    return History(entries, lineage.epoch, lineage.seq, claimant, settled, history.seen + counts)
+    return History(entries, lineage.epoch, lineage.seq, claimant, settled, history.seen + counts, signs)
+
+
+def _sign(record: Heartbeat | Step, signs: Signs) -> Signs:
+    at = record.sent_at if isinstance(record, Heartbeat) else record.decided_at
+    if at is None:
+        return signs
+    alone = max(at - signs.newest, timedelta(0)) if signs.claimed else timedelta(0)
+    return replace(signs, newest=max(at, signs.newest), claimed=False, nobody_for=signs.nobody_for + alone)
+
+
+def _given_back(record: Heartbeat | Step, signs: Signs) -> Signs:
+    decisions = record.decisions if isinstance(record, Step) else ()
+    back_s = sum(decision.by_s for decision in decisions if isinstance(decision, DeadlinesExtended))
+    if not isinstance(record, Step) or not back_s:
+        return signs
+    given = signs.given_back.get(record.cell, timedelta(0)) + timedelta(seconds=back_s)
+    require(given <= signs.nobody_for, "more time is given back than nobody decided")
+    return replace(signs, given_back={**signs.given_back, record.cell: given})
 
 
 def check_reader_from_here(records: tuple[DecisionRecord, ...], history: History) -> None:

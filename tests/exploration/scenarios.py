@@ -31,8 +31,11 @@ class Scenario:
     """How many facts an earlier process has decided before the walk begins."""
 
 
-def tiny(*facts: FactEnvelope, seconds: tuple[float, ...] = (0, 1.5)) -> Scenario:
-    """Return a world of tiny engines; `opens`, `answers` and `poison` are special names."""
+def tiny(*facts: FactEnvelope, seconds: tuple[float, ...] = (0, 1.5), put_off: bool = False) -> Scenario:
+    """Return a world of tiny engines; `opens`, `answers` and `poison` are special names.
+
+    With `put_off` the timer may be due only after the last of the moments.
+    """
     names = {envelope.subject for envelope in facts}
 
     def judge(step: Step, settled: Settled) -> Settled:
@@ -44,7 +47,7 @@ def tiny(*facts: FactEnvelope, seconds: tuple[float, ...] = (0, 1.5)) -> Scenari
 
     def finished(settled: Settled) -> bool:
         stopped = settled.index("answers") < settled.index("timer") if {"answers", "timer"} <= set(settled) else False
-        timer = "opens" not in names or "timer" in settled or "answers" in names
+        timer = put_off or "opens" not in names or "timer" in settled or "answers" in names
         return names <= set(settled) and timer and not stopped
 
     def timely(steps: tuple[Step, ...], intake_next: int) -> None:

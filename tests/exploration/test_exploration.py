@@ -6,12 +6,10 @@
 
 import pytest
 
-from tests.exploration.scenarios import tiny
-from tests.exploration.state import Budget
-from tests.exploration.variants import VARIANTS
+from tests.exploration.variants import USUAL, VARIANTS, WITHIN
 from tests.exploration.walk import Found, Walk
 from tests.exploration.world import World
-from tests.exploration.worlds import DUE, STEP_BY_STEP, THREE, WORLDS
+from tests.exploration.worlds import STEP_BY_STEP, WORLDS
 
 pytestmark = pytest.mark.timeout(900)  # it is work of a minute, on a machine that may be busy
 
@@ -26,7 +24,10 @@ def walk(bounded, *, by_strides=True):
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_rules_hold_in_every_order(name):
-    assert walk(WORLDS[name]).complete
+    explored = walk(WORLDS[name])
+    assert explored.complete
+    extended = [sum("deadlines.extended" in record for record in log) for log in explored.logs]
+    assert max(extended) >= (2 if "outage" in name else 0), "time is given back, and once more after another outage"
 
 
 @pytest.mark.parametrize("name", STEP_BY_STEP)
@@ -39,9 +40,9 @@ def test_strides_leave_nothing_out(name):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_rule_that_is_left_out_is_missed(name):
-    world = World(tiny(*THREE, seconds=DUE), VARIANTS[name])
+    bounded = WITHIN.get(name, USUAL)
     with pytest.raises(Found) as found:
-        Walk(world, Budget(claims=2, failures=1, copies=1, snapshots=1)).run(states_max=50_000)
+        Walk(World(bounded.scenario, VARIANTS[name]), bounded.left).run(states_max=50_000)
     print(f"\n{name}: {found.value}")
     assert found.value.steps
 

@@ -2,7 +2,9 @@
 
 from router.ownership import Lineage, Role
 from schemas.decisions import Claim
-from tests.exploration.state import Rules
+from tests.exploration.scenarios import tiny
+from tests.exploration.state import Budget, Rules
+from tests.exploration.worlds import DUE, THREE, WORLDS, Bounded
 
 
 class WithoutEpochs(Lineage):
@@ -65,6 +67,15 @@ class WithoutTail:
         pass
 
 
+class WithoutSigns:
+    """An owner that reckons an outage from the first sign of anybody, whoever has decided since."""
+
+    def _see(self, record):
+        before = self._last_sign
+        super()._see(record)
+        self._last_sign = before or self._last_sign
+
+
 VARIANTS = {
     "no epoch check": Rules(lineage=WithoutEpochs),
     "no sequence check": Rules(lineage=WithoutSequence),
@@ -75,4 +86,8 @@ VARIANTS = {
     "goes on after an append that was not answered": Rules(doubts=False),
     "goes on with a state that is no prefix of the log": Rules(mix_in=WithoutTail),
     "writes a snapshot of what was not read back": Rules(closes=False),
+    "gives back what was given back before": Rules(mix_in=WithoutSigns),
 }
+USUAL = Bounded(tiny(*THREE, seconds=DUE), Budget(claims=2, failures=1, copies=1, snapshots=1))
+WITHIN = {"gives back what was given back before": WORLDS["an outage, and another"]}
+"""In which world each is missed, if not in the usual one."""

@@ -123,16 +123,18 @@ def environment_of(site, container, template):
 
 def mounted(site, name, container, template):
     """Make the volumes; return where each path of the container is on this machine."""
-    volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
+    secrets = {volume["name"] for volume in template["spec"]["volumes"] if "secret" in volume}
     places = {}
     for mount in sorted(container["volumeMounts"], key=lambda mount: mount["mountPath"]):
-        if "secret" in volumes[mount["name"]]:
-            parent = next(path for path in places if mount["mountPath"].startswith(f"{path}/"))
-            link = places[parent] / mount["mountPath"].removeprefix(f"{parent}/")
-            link.symlink_to(site.folder / "keys", target_is_directory=True)
+        path, volume = mount["mountPath"], site.folder / "pods" / name / mount["name"]
+        if mount["name"] in secrets:
+            volume = site.folder / "keys"
         else:
-            places[mount["mountPath"]] = site.folder / "pods" / name / mount["name"]
-            places[mount["mountPath"]].mkdir(parents=True)
+            volume.mkdir(parents=True)
+        parent = next((outer for outer in places if path.startswith(f"{outer}/")), None)
+        if parent is not None:
+            (places[parent] / path.removeprefix(f"{parent}/")).symlink_to(volume, target_is_directory=True)
+        places[path] = volume
     return places
 
 
@@ -152,10 +154,10 @@ def here(site, environ, address, places):
 
 def front_of(site, port, found):
     """Return haproxy in the Ingress' place, before the pods that the Services of the Ingress select."""
-    (ingress,) = [document for document in site.documents if document["kind"] == "Ingress"]
-    (rule,) = ingress["spec"]["rules"]
+    ingresses = [document for document in site.documents if document["kind"] == "Ingress"]
+    paths = [path for one in ingresses for rule in one["spec"]["rules"] for path in rule["http"]["paths"]]
     environ = {}
-    for path in rule["http"]["paths"]:
+    for path in paths:
         name = path["backend"]["service"]["name"]
         service = site.one("Service", name)["spec"]
         (exposed,) = [

@@ -1,7 +1,7 @@
 """What each desktop should have been told, and whether it was: in order, none missing, none that does not count."""
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -107,20 +107,24 @@ def misled(evidence: Evidence) -> Iterator[str]:
 
 
 def _compare(told: Sequence[Told], frames: Sequence[Document]) -> Iterator[str]:
-    """Walk along what a desktop received; after the first that is wrong, the rest of a connection is not judged."""
+    """Walk along what a desktop received; of a connection the first frame that is wrong is told, the rest counted."""
     seqs = [one.seq for one in told]
     last: int | None = None
-    broken_on: Any = None
+    firsts: dict[Any, str] = {}  # by connection
+    wrongs: Counter[Any] = Counter()
     for entry in frames:
         frame = entry["frame"]
         if "seq" not in frame:
             continue
-        wrong = None if entry["connection"] == broken_on else _judge(told, seqs, last, frame)
+        wrong = _judge(told, seqs, last, frame)
         if wrong is not None:
-            broken_on = entry["connection"]
-            yield f"{wrong} (connection {entry['connection']})"
-        last = frame["seq"]
-    if seqs and broken_on is None and (last or 0) < seqs[-1]:
+            firsts.setdefault(entry["connection"], wrong)
+            wrongs[entry["connection"]] += 1
+        last = frame["seq"] if frame["type"] == "snapshot" else max(frame["seq"], last or 0)
+    for connection, first in firsts.items():
+        more = f", and {wrongs[connection] - 1} more frames are wrong" if wrongs[connection] > 1 else ""
+        yield f"{first} (connection {connection}{more})"
+    if seqs and (last or 0) < seqs[-1]:
         yield f"was never told of decision {seqs[bisect_right(seqs, last or 0)]}"
 
 
@@ -129,6 +133,8 @@ def _judge(told: Sequence[Told], seqs: Sequence[int], last: int | None, frame: D
     seq, kind = frame["seq"], frame["type"]
     upto = bisect_right(seqs, seq)  # how many decisions there are up to and with this one
     if kind == "snapshot":
+        if last is not None and seq < last:
+            return f"got a snapshot at {seq} after {last}"
         return _judge_snapshot(told[upto - 1] if upto else None, frame)
     if last is None:
         return f"got {kind} before any snapshot"
@@ -145,8 +151,7 @@ def _judge(told: Sequence[Told], seqs: Sequence[int], last: int | None, frame: D
 
 
 def _judge_snapshot(known: Told | None, frame: Document) -> str | None:
-    if (known.seq if known else 0) != frame["seq"]:
-        return f"got a snapshot at {frame['seq']}, which is no decision that counts"
+    """Return what is wrong with a snapshot; its seq may lie between decisions, where a router's snapshot was taken."""
     shown = tuple((frame.get(what) or {}).get("reservation_id") for what in ("offer", "call"))
     should = (known.offer, known.call) if known else (None, None)
     return None if shown == should else f"got a snapshot at {frame['seq']} that does not show how things stood"

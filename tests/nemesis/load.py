@@ -1,7 +1,8 @@
 """Callers, a carrier and agents as clients of the system, who write down what they do before they do it.
 
 The carrier delivers as carriers do: once more after a failed connection only, then its fallback document; and, drawn
-from the seed, doubled, in another order, and with statuses whose own clock says that they are up to an hour old.
+from the seed, doubled, in another order, and with statuses whose own clock says that they are up to an hour old. Once
+all calls are over, some of what was delivered in the run comes once more, as it was, after its contact's end.
 """
 
 import asyncio
@@ -40,6 +41,9 @@ from tests.nemesis.system import System
 ATTEMPTS: Final = 2
 TOTAL_S: Final = 15.0
 HOUR_S: Final = 3600.0
+REPLAYED_MAX: Final = 60  # spread over the whole run
+AT_A_TIME: Final = 4
+LAST_STATUSES_S: Final = 5.0
 FALLBACK: Final = (
     '<?xml version="1.0" encoding="UTF-8"?><Response><Say>If this is an emergency, hang up and dial 9 1 1.</Say>'
     "<Pause length='5'/><Hangup/></Response>"
@@ -103,7 +107,8 @@ class LedgeredWebhooks(Webhooks):
         self._ledger = ledger
         self._promises = promises
         self.rng = random.Random()
-        self.copies = self.late = self.reordered = self.fallbacks = 0
+        self.copies = self.late = self.reordered = self.fallbacks = self.replayed = 0
+        self._answered: list[tuple[Request, Mapping[str, str], str]] = []  # as they were sent
 
     async def _ask(self, request: Request, fields: Mapping[str, str]) -> str:
         token = f"{self.rng.getrandbits(128):032x}"
@@ -159,9 +164,24 @@ class LedgeredWebhooks(Webhooks):
             told = self._promises.of(request, fields, answer.text) if answer.is_success else []
             self._ledger.settle(number, http=answer.status_code, facts=told)
             if answer.is_success:
+                self._answered.append((request, dict(fields), token))
                 return answer
             raise WebhookFailed("refused", answer.status_code)
         raise failure
+
+    async def replay(self, number: int = REPLAYED_MAX) -> int:
+        """Deliver up to so many that were answered once more, drawn from the seed, with their own fields and tokens.
+
+        Returns how many were answered with success.
+        """
+        drawn = self.rng.sample(self._answered, min(number, len(self._answered)))
+        answered = 0
+        for first in range(0, len(drawn), AT_A_TIME):
+            sends = (self._send(*webhook) for webhook in drawn[first : first + AT_A_TIME])
+            answers = await asyncio.gather(*sends, return_exceptions=True)
+            self.replayed += len(answers)
+            answered += sum(isinstance(answer, httpx.Response) for answer in answers)
+        return answered
 
 
 def _older(fields: Mapping[str, str], by_s: float) -> dict[str, str]:
@@ -352,6 +372,9 @@ class Load:
         for leg in list(self.carrier.legs()):
             if leg.live and leg.direction == "inbound":
                 leg.end("hung_up")
+        with suppress(TimeoutError):  # a copy may be more than a minute late
+            await asyncio.wait_for(self.webhooks.drained(), LAST_STATUSES_S)
+        self._ledger.note("replayed", answered=await self.webhooks.replay())
 
 
 def _brisk(person: Person, rng: random.Random) -> Person:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.nemesis.checker import Violation, check
+from tests.nemesis.checker import Violation, check, promised
 from tests.nemesis.faults import Fault, schedule
-from tests.nemesis.history import Evidence, Record, counting
+from tests.nemesis.history import Evidence, Record, books, counting
 from tests.nemesis.ledger import Ledger, acts
 from tests.nemesis.load import Load
 from tests.nemesis.system import PARTITIONS, System
@@ -128,8 +128,12 @@ async def _settled(system: System, ledger: Ledger, verdict: Verdict, say: Say) -
 
 def figures(evidence: Evidence, load: Load) -> dict[str, int]:
     """Count what happened."""
+    return of_load(evidence, load) | of_evidence(evidence)
+
+
+def of_load(evidence: Evidence, load: Load) -> dict[str, int]:
+    """Count what people and the carrier did."""
     webhooks = acts(evidence.ledger, "webhook")
-    ignored = sum(len(counting(records)[1]) for records in evidence.decisions.values())
     return {
         "calls": load.calls,
         "webhooks": len(webhooks),
@@ -140,13 +144,37 @@ def figures(evidence: Evidence, load: Load) -> dict[str, int]:
         "doubled": load.webhooks.copies,
         "late": load.webhooks.late,
         "reordered": load.webhooks.reordered,
+        "replayed at the end": load.webhooks.replayed,
+    }
+
+
+def of_evidence(evidence: Evidence) -> dict[str, int]:
+    """Count what came of it."""
+    kept = books(evidence.decisions)
+    ignored = sum(len(counting(records)[1]) for records in evidence.decisions.values())
+    return {
+        "facts promised": len(promised(evidence)),
+        "items answered": sum(item.answered for item in kept.items.values()),
+        "contacts completed": sum(reason == "completed" for reason in kept.ends.values()),
         "frames sent": len(acts(evidence.ledger, "frame")),
         "frames seen": len(evidence.frames),
         "sockets": sum(entry["kind"] == "connection" for entry in evidence.ledger),
         "facts": sum(map(len, evidence.intake.values())),
         "decision records": sum(map(len, evidence.decisions.values())),
         "of owners that did not count": ignored,
+        "zombies noticed": zombies_noticed(evidence),
     }
+
+
+def zombies_noticed(evidence: Evidence) -> int:
+    """Count, over zombies and partitions, where another took over from one or records came that do not count."""
+    zombies = [act.intent for act in acts(evidence.ledger, "fault") if act.intent["fault"] == "zombie"]
+    return sum(
+        _successor(records, zombie["at"], zombie["pid"]) is not None
+        or any(record.at >= zombie["at"] for record in counting(records)[1])
+        for zombie in zombies
+        for records in evidence.decisions.values()
+    )
 
 
 def takeovers(evidence: Evidence) -> list[tuple[str, float]]:
@@ -163,20 +191,24 @@ def takeovers(evidence: Evidence) -> list[tuple[str, float]]:
 
 
 def _taken_over(records: Sequence[Record], at: float, pid: int) -> float | None:
+    claim = _successor(records, at, pid)
+    decided_at = _next_decision(records, claim.offset) if claim else None
+    return None if decided_at is None else max(0.0, decided_at - at)
+
+
+def _successor(records: Sequence[Record], at: float, pid: int) -> Record | None:
+    """Return the first claim of another process on a partition that this one owned at that time."""
     owner: Mapping[str, object] = {}
     for record in counting(records)[0]:
         if record.at <= at:
             owner = record.data if record.data["type"] == "router.claim" else owner
         elif not str(owner.get("owner", "")).startswith(f"{pid}-"):
             return None
-        elif record.data["type"] == "router.claim":
-            owner_after = record.data["owner"]
-            if not str(owner_after).startswith(f"{pid}-"):
-                return max(0.0, _next_decision(records, record.offset, record.at) - at)
+        elif record.data["type"] == "router.claim" and not str(record.data["owner"]).startswith(f"{pid}-"):
+            return record
     return None
 
 
-def _next_decision(records: Sequence[Record], claim: int, claimed_at: float) -> float:
-    """Return when the owner behind a claim first wrote something that counts: a step, or that it is there."""
-    after = [one for one in counting(records)[0] if one.offset > claim]
-    return after[0].at if after else claimed_at
+def _next_decision(records: Sequence[Record], claim: int) -> float | None:
+    """Return when something was first decided after a claim; a sign of life, or an empty step, decides nothing."""
+    return next((one.at for one in counting(records)[0] if one.offset > claim and one.data.get("decisions")), None)

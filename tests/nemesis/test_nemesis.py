@@ -14,6 +14,7 @@ from tests.nemesis.run import Plan, run
 
 SEED = 4
 FAULTS = len(EACH_ONCE)
+LIVED = ("calls", "facts promised", "items answered", "contacts completed", "replayed at the end", "zombies noticed")
 
 pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(900)]
 
@@ -26,5 +27,7 @@ async def test_nothing_is_lost_doubled_or_stuck_whatever_breaks() -> None:
     again = f"make nemesis SEED={SEED} FAULTS={FAULTS} RATE=40; ledger and logs: {folder}"
     assert verdict.sound, f"{(*verdict.crashes, *verdict.violations)[:5]}; {again}"
     assert sum(verdict.faults.values()) >= FAULTS
-    assert verdict.figures["calls"] > 0
+    for name in LIVED:
+        assert verdict.figures[name] > 0, f"{name}: 0, so that little was tried; {again}"
+    assert verdict.takeovers, f"nobody took over; {again}"
     shutil.rmtree(folder, ignore_errors=True)

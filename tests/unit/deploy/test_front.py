@@ -1,10 +1,11 @@
-"""The front's routes: they are those of the Ingress, and haproxy reads the file without a warning."""
+"""The front's routes: they are those of the Ingresses, and haproxy reads the file without a warning."""
 
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,17 @@ def by_haproxy(path: str) -> str | None:
     return re.search(r"default_backend (\S+)", text)[1]
 
 
+def ingresses() -> dict[str, Any]:
+    """Return the Ingresses by name; the controller serves one host by all of them together."""
+    documents = render(ROOT / "k8s" / "overlays" / "small")
+    return {found["metadata"]["name"]: found for found in documents if found["kind"] == "Ingress"}
+
+
 def by_ingress(path: str) -> str | None:
-    """Return the Service that the Ingress gives a path: an exact one first, then the longest prefix of whole parts."""
-    (ingress,) = [found for found in render(ROOT / "k8s" / "overlays" / "small") if found["kind"] == "Ingress"]
-    (rule,) = ingress["spec"]["rules"]
-    entries = rule["http"]["paths"]
+    """Return the Service that the Ingresses give a path: an exact one first, then the longest prefix of whole parts."""
+    entries = [
+        entry for one in ingresses().values() for rule in one["spec"]["rules"] for entry in rule["http"]["paths"]
+    ]
     fits = [entry for entry in entries if entry["pathType"] == "Exact" and entry["path"] == path] or sorted(
         (entry for entry in entries if entry["pathType"] == "Prefix" and _is_prefix(entry["path"], path)),
         key=lambda entry: len(entry["path"]),
@@ -61,6 +68,14 @@ def _is_prefix(prefix: str, path: str) -> bool:
 @pytest.mark.parametrize(("path", "expected"), PATHS.items())
 def test_front_and_ingress_lead_to_the_same(path, expected):
     assert (by_haproxy(path), by_ingress(path)) == (expected, expected)
+
+
+def test_a_webhooks_pod_that_froze_is_given_up_by_both_after_the_same_time():
+    backend = re.search(
+        r"^backend webhooks\n(.*?)(?=^backend|\Z)", CONFIGURATION.read_text(), re.MULTILINE | re.DOTALL
+    )[1]
+    read_s = ingresses()["webhooks"]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"]
+    assert re.findall(r"timeout server (\S+)", backend) == [f"{read_s}s"]
 
 
 def test_the_front_asks_for_readiness_and_not_for_life():

@@ -6,11 +6,13 @@ import pytest
 
 from deploy.manifests.render import render, workloads
 from services.cli import PROCESSES
+from services.runtime.limits import Limits
 from services.runtime.settings import PREFIX, load_settings
 from services.serving import END_S
 
 ROOT = Path(__file__).resolve().parents[3]
 OVERLAYS = sorted(path.parent for path in (ROOT / "k8s" / "overlays").glob("*/kustomization.yaml"))
+CARRIER_S = 15  # how long a carrier waits for an answer
 GIVEN = {  # what comes from Secrets and from the pod itself
     "FRONTDOOR_DATABASE_URL": "postgresql+asyncpg://user@host/name",
     "FRONTDOOR_ROUTING_ORDINAL": "0",
@@ -144,11 +146,28 @@ def test_only_the_data_directory_can_be_written_and_keys_cannot(pods, documents)
         data = settings_of(pod, documents)["FRONTDOOR_DATA_DIR"]
         volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
         mounts = {mount["mountPath"]: mount for mount in container(pod)["volumeMounts"]}
-        assert mounts.keys() == {data, f"{data}/keys", "/tmp"}
+        assert mounts.keys() - {f"{data}/spool"} == {data, f"{data}/keys", "/tmp"}
         assert mounts[f"{data}/keys"]["readOnly"] is True
         keys = volumes[mounts[f"{data}/keys"]["name"]]["secret"]
         assert (keys["secretName"], keys["defaultMode"]) == ("frontdoor-keys", 0o440)
         assert all("sizeLimit" in volumes[mounts[path]["name"]]["emptyDir"] for path in (data, "/tmp"))
+
+
+def test_what_was_acknowledged_outlives_the_pod(documents):
+    webhooks = of_kind(documents, "StatefulSet")["webhooks"]["spec"]
+    (claim,) = webhooks["volumeClaimTemplates"]
+    (mount,) = [
+        one for one in container(webhooks["template"])["volumeMounts"] if one["name"] == claim["metadata"]["name"]
+    ]
+    assert mount["mountPath"] == settings_of(webhooks["template"], documents)["FRONTDOOR_DATA_DIR"] + "/spool"
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert webhooks.get("persistentVolumeClaimRetentionPolicy", {}).get("whenScaled", "Retain") == "Retain"
+    assert webhooks["podManagementPolicy"] == "Parallel"  # one that cannot start keeps no other from it
+    scalers = of_kind(documents, "HorizontalPodAutoscaler")
+    if "webhooks" in scalers:
+        assert scalers["webhooks"]["spec"]["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"
+    else:
+        assert webhooks["replicas"] >= 2  # its rollout ends a pod before it starts the next
 
 
 def test_every_workload_has_a_service_a_budget_and_is_spread(pods, documents):
@@ -171,7 +190,7 @@ def test_a_rollout_takes_nothing_away(documents):
 
 
 def test_routers_know_their_ordinal_and_how_many_they_are(documents):
-    (routing,) = of_kind(documents, "StatefulSet").values()
+    routing = of_kind(documents, "StatefulSet")["routing"]
     env = {entry["name"]: entry for entry in container(routing["spec"]["template"])["env"]}
     ordinal = env["FRONTDOOR_ROUTING_ORDINAL"]["valueFrom"]["fieldRef"]["fieldPath"]
     assert ordinal == "metadata.labels['apps.kubernetes.io/pod-index']"
@@ -180,11 +199,28 @@ def test_routers_know_their_ordinal_and_how_many_they_are(documents):
 
 
 def test_the_public_host_is_one(documents):
-    (ingress,) = of_kind(documents, "Ingress").values()
     (configuration,) = of_kind(documents, "ConfigMap").values()
-    (rule,) = ingress["spec"]["rules"]
-    assert configuration["data"]["FRONTDOOR_PUBLIC_URL"] == f"https://{rule['host']}"
-    assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+    for ingress in of_kind(documents, "Ingress").values():
+        (rule,) = ingress["spec"]["rules"]
+        assert configuration["data"]["FRONTDOOR_PUBLIC_URL"] == f"https://{rule['host']}"
+        assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+
+
+def test_a_frozen_webhooks_pod_holds_no_carrier(documents):
+    ingresses = of_kind(documents, "Ingress")
+    leading = {
+        name: {entry["backend"]["service"]["name"] for entry in ingress["spec"]["rules"][0]["http"]["paths"]}
+        for name, ingress in ingresses.items()
+    }
+    assert leading == {"webhooks": {"webhooks"}, "frontdoor": {"desktop", "console"}}
+    told = {key.rpartition("/")[2]: value for key, value in ingresses["webhooks"]["metadata"]["annotations"].items()}
+    assert {"error", "timeout", "non_idempotent"} <= set(told["proxy-next-upstream"].split())
+    connect_s, read_s = int(told["proxy-connect-timeout"]), int(told["proxy-read-timeout"])
+    assert Limits().webhook_answer_s + 0.5 <= read_s <= 3
+    assert int(told["proxy-next-upstream-tries"]) >= 2
+    assert connect_s + read_s < int(told["proxy-next-upstream-timeout"]) <= CARRIER_S - connect_s - read_s
+    others = ingresses["frontdoor"]["metadata"]["annotations"]
+    assert not any("non_idempotent" in value for value in others.values())  # only a webhook is harmless twice
 
 
 def test_nobody_talks_to_anybody_unless_it_is_said(pods, documents):
@@ -207,14 +243,18 @@ def test_nobody_talks_to_anybody_unless_it_is_said(pods, documents):
 
 
 def test_what_is_scaled_never_goes_to_nothing(documents):
-    deployments = of_kind(documents, "Deployment")
+    scaled = {document["metadata"]["name"]: document for document in workloads(documents)}
     for name, scaler in of_kind(documents, "HorizontalPodAutoscaler").items():
-        assert scaler["spec"]["scaleTargetRef"]["name"] == name
+        assert scaler["spec"]["scaleTargetRef"] == {
+            "apiVersion": "apps/v1",
+            "kind": scaled[name]["kind"],
+            "name": name,
+        }
         assert scaler["spec"]["minReplicas"] >= 2
         assert scaler["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] >= 300
-        assert "replicas" not in deployments[name]["spec"]
-    for name, deployment in deployments.items():
-        assert deployment["spec"].get("replicas", 1) >= 1, name
+        assert "replicas" not in scaled[name]["spec"]
+    for name, document in scaled.items():
+        assert document["spec"].get("replicas", 1) >= 1, name
 
 
 def _selects(selector, pod):

@@ -265,6 +265,17 @@ BROKEN = {
     "a desktop was told something else": ("desktops", evidence(frames=[*FRAMES[:-1], told(3, "offer", seq(10, 1))])),
     "a snapshot shows another state": ("desktops", evidence(frames=[*FRAMES[:10], told(3, "snapshot", seq(9, 2))])),
     "a snapshot of a zombie": ("desktops", evidence(frames=[*FRAMES[:10], told(3, "snapshot", seq(6))])),
+    "a snapshot goes back behind what was told": (
+        "desktops",
+        evidence(
+            decisions=[claim(), *(step(0, at, 0, announced("idle")) for at in (1, 2, 3))],
+            frames=[
+                told(1, "snapshot", 0),
+                *(told(1, "status.changed", seq(at)) for at in (1, 2, 3)),
+                told(2, "snapshot", seq(1)),
+            ],
+        ),
+    ),
     "a frame before the snapshot": ("desktops", evidence(frames=FRAMES[2:])),
     "something was counted twice": ("counters", evidence(rows={"counters": [*counted_rows(), counter("arrived")]})),
     "something was not counted": ("counters", evidence(rows={"counters": counted_rows()[1:]})),
@@ -318,6 +329,13 @@ def test_an_offer_that_is_requeued_frees_its_agent_and_tells_the_desktop_once():
     ]
     found = rules(evidence(decisions=decisions, frames=frames))
     assert not found & {"desktops", "capacity", "two_agents"}
+
+
+def test_what_is_wrong_after_the_first_on_a_connection_is_counted():
+    again = [told(3, "status.changed", seq(10, 1))] * 2
+    found = [text for rule, text in check(evidence(frames=[*FRAMES, *again])) if rule == "desktops"]
+    assert len(found) == 1
+    assert found[0].endswith("(connection 3, and 1 more frames are wrong)")
 
 
 def test_moved_deadlines_are_told_to_whom_they_concern_and_to_nobody_else():

@@ -93,6 +93,24 @@ async def deliver(tmp_path, promises, *answers):
     return [act.outcome["http"] for act in acts(list(read(path)), "webhook")]
 
 
+async def test_what_was_answered_comes_once_more_at_the_end_as_it_was(tmp_path, promises):
+    requests = []
+
+    def answer(request):
+        requests.append((request.headers["I-Twilio-Idempotency-Token"], request.content))
+        return httpx.Response(503 if len(requests) == 2 else 200, text="<Response/>")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        carrier = SimulatedCarrier(base_url=BASE, account=ACCOUNT, secret="s", client=client)
+        with Ledger(tmp_path / "ledger.jsonl") as ledger:
+            webhooks = LedgeredWebhooks(carrier, client, ledger, promises)
+            for token in ("one", "refused", "two"):
+                with suppress(WebhookFailed):
+                    await webhooks._send(Request(f"{BASE}/v1/carriers/twilio/voice"), FIELDS | {"Digits": token}, token)
+            assert await webhooks.replay() == webhooks.replayed == 2
+    assert sorted(requests[3:]) == [requests[0], requests[2]]
+
+
 async def test_a_failed_connection_is_tried_once_more_and_nothing_else_is(tmp_path, promises):
     assert await deliver(tmp_path, promises, httpx.ConnectError("no"), 200) == [None, 200]
     (tmp_path / "ledger.jsonl").unlink()

@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 
 from schemas.decisions import ConfigAdopted
-from schemas.errors import BusUnavailable
-from services.runtime.decisions_reader import GroupDecisionsReader
+from schemas.errors import BusUnavailable, OffsetGone
+from services.runtime.decisions_reader import DecisionsReader, GroupDecisionsReader, place
 from services.runtime.embedded_bus import EmbeddedBus
 from tests.carrier_cases import DecisionsLog
 
@@ -67,3 +67,14 @@ async def test_what_was_read_before_the_bus_went_away_is_not_lost(bus):
         bus.failing = False
         seen += versions(await reader.fetch())
         assert sorted(seen) == [0, 7]
+
+
+async def test_a_start_that_retention_has_passed_is_told_and_nothing_is_left_out_in_silence(bus):
+    await decided(bus, 0, 3)
+    await bus.trim(place(0), 2)
+    with pytest.raises(OffsetGone, match="first is 2"):
+        async with DecisionsReader(bus, partitions=[0], starts={0: 1}):
+            pass
+    for starts in ({0: 2}, {}):
+        async with DecisionsReader(bus, partitions=[0], starts=starts) as reader:
+            assert reader.next_offset(0) == 2

@@ -34,7 +34,7 @@ async def forwarded(away, count):
     away.world.bus.broken = False
     async with asyncio.timeout(PATIENCE_S):
         while len(away.world.bus.records) < count:
-            await away.process.drain()
+            await away.process.settle()
     return away.world.bus.kinds()
 
 
@@ -54,7 +54,7 @@ async def test_the_same_answers_as_with_the_bus(away):
     here, there = [], []
     for answers, broken in ((here, True), (there, False)):
         away.world.bus.broken = broken
-        await away.process.drain()
+        await away.process.settle()
         answers.append(await away.carrier.post(VOICE, CallStatus="ringing"))
         answers.append(await away.carrier.post(following(answers[0]), Digits="2"))
     assert [spoken(answer) for answer in here] == [spoken(answer) for answer in there]

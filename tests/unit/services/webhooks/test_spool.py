@@ -159,6 +159,22 @@ async def test_killed_again_and_again_nothing_is_lost(house):
     assert await values(house.spool) == list("abc")
 
 
+@pytest.mark.parametrize("broken", ["leftovers", "SpoolFile.append"])
+async def test_a_disk_that_fails_at_the_start_costs_no_start_and_no_fact(house, monkeypatch, broken):
+    await put(house.spool, "a")
+    await house.stop()
+
+    def fail(*_):
+        raise sqlite3.OperationalError("disk full") if broken == "SpoolFile.append" else Transient("not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"services.webhooks.spool.{broken}", fail)
+        house.start(forwarding=False)
+    assert house.spool.empty.is_set()
+    await house.spool.adopt()
+    assert await values(house.spool) == ["a"]
+
+
 async def test_a_neighbour_that_ended_is_found_while_we_run(house, tmp_path):
     neighbour = House(tmp_path)
     await neighbour._stop_forwarding()

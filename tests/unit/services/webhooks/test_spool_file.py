@@ -1,11 +1,13 @@
 """The file under the spool: what is durable, who may take it over, and what a power cut does to it."""
 
 import shutil
+import sqlite3
 from contextlib import closing
 
 import pytest
 
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Transient
+from services.webhooks import spool_file
 from services.webhooks.spool_file import Spooled, SpoolFile, leftovers
 
 
@@ -135,3 +137,29 @@ def test_a_broken_file_is_kept_for_people_and_hinders_nobody(file, folder):
     (folder / "a0.db").write_bytes(b"no database" * 1000)
     assert left(folder) == [1]
     assert [path.name for path in folder.iterdir()] == ["a0.broken"]
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_BUSY, None])
+def test_a_disk_that_fails_is_no_broken_file(folder, monkeypatch, code):
+    for name, number in (("a", 1), ("b", 2)):
+        file = SpoolFile.create(folder / f"{name}.db")
+        file.append(rows(number))
+        file.close()
+    connected = spool_file._connected
+
+    def failing(path):
+        if path.name == "b.db":
+            return connected(path)
+        error = sqlite3.OperationalError("the disk failed")
+        if code is not None:
+            error.sqlite_errorcode = code
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool_file, "_connected", failing)
+        with closing(leftovers(folder)) as found:
+            assert next(found) == rows(2), "it hinders no other file"
+            with pytest.raises(Transient):
+                next(found)
+    assert left(folder) == [1], "the file is there, and nobody holds it"
+    assert list(folder.iterdir()) == []
