@@ -30,7 +30,7 @@ NameT = TypeVar("NameT", bound=str)
 ENGINE_VERSION: Final = "1"
 STEP_BYTES_MAX: Final = 450_000  # of one step's record, estimated; half of what a record may have
 DECISION_BYTES: Final = 700  # without what differs in length; a step is far from DECISIONS_PER_STEP_MAX by this
-ENTRY_BYTES: Final = 200  # a candidate, an extended deadline, a released item
+ENTRY_BYTES: Final = 200  # a candidate, an extended deadline
 
 
 class Engine:

@@ -186,6 +186,19 @@ async def connected(phone, agent):
     await agent.expect("call.updated", state="connected")
 
 
+async def served(system, agent):
+    """Let one caller reach the agent and be helped; return the contact as the console shows it."""
+    phone = await system.waiting_call()
+    offer = await agent.offer()
+    await agent.accept(offer)
+    async with asyncio.timeout(PATIENCE_S):
+        await phone.wait_until("connected")
+    await agent.expect("call.updated", state="connected")
+    await agent.send("call.hang_up", contact_id=offer["contact_id"])
+    await agent.finish(offer)
+    return await system.contact(offer["contact_id"], lambda contact: contact["state"] == "ended")
+
+
 def endpoint(agent):
     return f"client:{agent.agent_id}"
 

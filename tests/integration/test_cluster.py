@@ -16,7 +16,7 @@ from deploy.cluster.member import descendants
 from deploy.cluster.probes import free_port
 from services.demo.carrier import SimulatedCarrier
 from services.demo.carrier_server import carrier_app, serving
-from tests.integration.system import PATIENCE_S, System
+from tests.integration.system import PATIENCE_S, System, served
 
 pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,19 +44,6 @@ async def driven(cluster):
         async with serving(carrier_app(carrier), port=cluster.carrier_port):
             yield System(cluster.base_url, cluster.folder, carrier, client, None)
             await carrier.close()
-
-
-async def served(system, agent):
-    """Let one caller reach the agent and be helped; return the contact as the console shows it."""
-    phone = await system.waiting_call()
-    offer = await agent.offer()
-    await agent.accept(offer)
-    async with asyncio.timeout(PATIENCE_S):
-        await phone.wait_until("connected")
-    await agent.expect("call.updated", state="connected")
-    await agent.send("call.hang_up", contact_id=offer["contact_id"])
-    await agent.finish(offer)
-    return await system.contact(offer["contact_id"], lambda contact: contact["state"] == "ended")
 
 
 async def test_calls_go_through_and_each_counts_once_whoever_is_killed(folder):

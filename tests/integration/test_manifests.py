@@ -22,7 +22,7 @@ from deploy.manifests.render import render, workloads
 from services.cli import main as frontdoor
 from services.demo.carrier import SimulatedCarrier
 from services.demo.carrier_server import carrier_app, serving
-from tests.integration.system import PATIENCE_S, SECRET, System, _apply, document
+from tests.integration.system import SECRET, System, _apply, document, served
 
 pytestmark = [pytest.mark.cluster, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
 SMALL = Path(__file__).resolve().parents[2] / "k8s" / "overlays" / "small"
@@ -199,14 +199,6 @@ class driven:  # noqa: N801  read as a verb
 
 async def a_call_goes_through(system):
     agent = await system.agent("agent-finn")
-    phone = await system.waiting_call()
-    offer = await agent.offer()
-    await agent.accept(offer)
-    async with asyncio.timeout(PATIENCE_S):
-        await phone.wait_until("connected")
-    await agent.expect("call.updated", state="connected")
-    await agent.send("call.hang_up", contact_id=offer["contact_id"])
-    await agent.finish(offer)
-    ended = await system.contact(offer["contact_id"], lambda contact: contact["state"] == "ended")
+    ended = await served(system, agent)
     assert ended["end_reason"] == "completed", json.dumps(ended)
     await agent.leave()
