@@ -37,6 +37,7 @@ def _queued(state: CellState, data: made.ItemQueued, _at: datetime) -> None:
         language=data.language,
         requirements=data.requirements,
         queued_at=data.queued_at,
+        cost_rate=data.cost_rate,
     )
     state.put_item(item)
     state.put_contact(
@@ -46,7 +47,25 @@ def _queued(state: CellState, data: made.ItemQueued, _at: datetime) -> None:
 
 def _urgency_changed(state: CellState, data: made.UrgencyChanged, _at: datetime) -> None:
     item = _moved(state.items[data.item_id], data)
-    state.put_item(replace(item, urgency=data.urgency, queue=data.queue, requirements=data.requirements))
+    state.put_item(
+        replace(
+            item,
+            urgency=data.urgency,
+            queue=data.queue,
+            requirements=data.requirements,
+            stage=0,
+        )
+    )
+
+
+def _relaxed(state: CellState, data: made.ItemRelaxed, _at: datetime) -> None:
+    item = _moved(state.items[data.item_id], data)
+    state.put_item(replace(item, stage=data.stage))
+
+
+def _held(state: CellState, data: made.ItemHeld, _at: datetime) -> None:
+    item = _moved(state.items[data.item_id], data)
+    state.put_item(replace(item, held_until=data.until))
 
 
 def _reserved(state: CellState, data: made.AgentReserved, at: datetime) -> None:
@@ -227,6 +246,8 @@ def _freed(agent: AgentRecord, at: datetime) -> AgentRecord:
 _EFFECTS: Final[Mapping[str, Callable[[CellState, Any, datetime], None]]] = {
     "item.queued": _queued,
     "item.urgency_changed": _urgency_changed,
+    "item.relaxed": _relaxed,
+    "item.held": _held,
     "agent.reserved": _reserved,
     "reservation.lapsed": _lapsed,
     "reservation.rescinded": _reservation_moved,

@@ -1,9 +1,11 @@
 """Who may answer whom: the normative definition. Any index must give the same answer as this one function."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from router.entities import AgentRecord, Item
-from schemas.routing import AgentState, AgentStatus, Urgency
+from schemas.ids import TenantId
+from schemas.routing import AgentState, AgentStatus, Requirement, Urgency
 
 
 def obstacle(item: Item, agent: AgentRecord, *, now: datetime) -> str | None:
@@ -29,10 +31,15 @@ def standing(agent: AgentRecord) -> str | None:
 
 
 def unfit(item: Item, agent: AgentRecord) -> str | None:
-    """Return which hard requirement the agent does not meet; depends on nothing that changes with time."""
-    if agent.tenant != item.tenant:
+    """Return which requirement the agent does not meet; depends on the item's stage, and not on time otherwise."""
+    return unmet(item.tenant, item.enforced, agent)
+
+
+def unmet(tenant: TenantId, requirements: Sequence[Requirement], agent: AgentRecord) -> str | None:
+    """Return the first of the hard requirements that the agent does not meet, as `lacks:<skill>` or `below:<skill>`."""
+    if agent.tenant != tenant:
         return "other_tenant"
-    for requirement in item.requirements:
+    for requirement in requirements:
         if not requirement.hard:
             continue
         level = agent.level(requirement.skill)

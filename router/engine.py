@@ -19,6 +19,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from router import effects, eligibility, expiry, facts, judgement, matching, recovery
 from router.entities import AgentRecord
+from router.policies.frontdoor import Frontdoor
+from router.policy import Policy
 from router.state import CellState
 from schemas import decisions as made
 from schemas.errors import Defect
@@ -27,17 +29,18 @@ from schemas.intake import ConfigApplied, FactEnvelope
 
 NameT = TypeVar("NameT", bound=str)
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
+POLICY: Final[Policy] = Frontdoor()
 STEP_BYTES_MAX: Final = 450_000  # of one step's record, estimated; half of what a record may have
 DECISION_BYTES: Final = 700  # without what differs in length; a step is far from DECISIONS_PER_STEP_MAX by this
 ENTRY_BYTES: Final = 200  # a candidate, an extended deadline
 
 
 class Engine:
-    """One cell."""
+    """One cell, and the policy by which it matches."""
 
-    def __init__(self, cell: CellId) -> None:
-        self._state = CellState(cell)
+    def __init__(self, cell: CellId, policy: Policy = POLICY) -> None:
+        self._state = CellState(cell, policy)
         self._rejected: list[made.FactRejected] = []
         self._unadopted: list[TenantId] = []
         self._undecided_for = timedelta(0)
@@ -73,7 +76,7 @@ class Engine:
         # Its owner had judged everything that was touched before it.
         self._state.touched_contacts.clear()
         self._state.touched_agents.clear()
-        self._state.rematch = False
+        self._state.lines.settle()
         self._unadopted.clear()
 
     def reject(self, rejection: made.FactRejected) -> made.FactRejected:
@@ -89,7 +92,7 @@ class Engine:
         state = self._state
         state.touched_contacts.update(dict.fromkeys(sorted(state.contacts)))
         state.touched_agents.update(dict.fromkeys(sorted(state.agents)))
-        state.rematch = True
+        state.lines.unsettle()
         self._undecided_for = undecided_for
 
     # ---- deciding
@@ -97,7 +100,7 @@ class Engine:
     def next_deadline(self) -> datetime | None:
         """Return when to call `decide` at the latest; it may find that nothing is due yet."""
         state = self._state
-        unfinished = state.touched_contacts or state.touched_agents or state.rematch
+        unfinished = state.touched_contacts or state.touched_agents or not state.lines.settled
         return state.decided_at if unfinished and state.decided_at else state.next_timer()
 
     def due(self, now: datetime) -> bool:
@@ -159,10 +162,8 @@ class Engine:
         due = state.pop_due(now)
         if due is not None:
             return _Judged(expiry.expire(state, *due, now), expiry.contact_of(state, *due))
-        if state.rematch:
-            state.rematch = False
-            return _Judged(self._match(now))
-        return None
+        match = matching.next_match(state, now)
+        return _Judged(iter([judgement.of_match(state, match, now)])) if match is not None else None
 
     def _fold(self, decision: made.Decision, at: datetime) -> None:
         effects.fold(self._state, decision, at)
@@ -175,28 +176,12 @@ class Engine:
     def _adoption(self, tenant: TenantId) -> Iterator[made.Decision]:
         yield made.ConfigAdopted(tenant=tenant, version=self._state.tenants[tenant].version)
 
-    def _match(self, now: datetime) -> Iterator[made.Decision]:
-        state = self._state
-        if not (state.waiting and state.free):
-            return
-        waiting = (state.items[place[2]] for place in state.waiting)
-        free = {agent.agent_id: agent for agent in sorted(state.free.values(), key=lambda agent: agent.agent_id)}
-        matches = matching.propose(waiting, free, now=now)
-        everyone = sorted(state.agents.values(), key=lambda agent: agent.agent_id) if matches else []
-        for match in matches:
-            if self._room <= 0:
-                state.rematch = True
-                return
-            assert eligibility.obstacle(match.item, match.agent, now=now) is None, "the index agrees with the rule"
-            considered = matching.candidates(match.item, everyone, now=now, ranked=match.ranked)
-            yield judgement.reserve(state, match, considered, of=len(everyone), now=now)
-
     @property
     def settled(self) -> bool:
         """Tell whether all that was folded is judged, so that a record may say so without deciding."""
         state = self._state
         unfinished = self._undecided_for or self._extensions or self._rejected or self._unadopted
-        return not (unfinished or state.touched_contacts or state.touched_agents or state.rematch)
+        return not (unfinished or state.touched_contacts or state.touched_agents) and state.lines.settled
 
     # ---- snapshots
 
@@ -207,13 +192,13 @@ class Engine:
         return self._state.image()
 
     @classmethod
-    def restore(cls, image: dict[str, Any]) -> "Engine":
+    def restore(cls, image: dict[str, Any], *, policy: Policy = POLICY) -> "Engine":
         """Rebuild an engine from its image; nothing is decided again."""
-        state = CellState.of_image(image, is_free=_is_free)
+        state = CellState.of_image(image, policy=policy, is_free=_is_free)
         state.touched_contacts.clear()
         state.touched_agents.clear()
-        state.rematch = False
-        engine = cls(state.cell)
+        state.lines.settle()
+        engine = cls(state.cell, policy)
         engine._state = state
         return engine
 

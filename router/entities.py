@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from router import requirements
 from schemas.decisions import AgentChanged
 from schemas.envelope import Sealed
 from schemas.ids import AgentId, ContactId, ItemId, QueueName, ReservationId, SessionId, TenantId
@@ -74,6 +75,17 @@ class Item:
     reservation_id: ReservationId | None = None
     attempts: int = 0
     excluded: tuple[tuple[AgentId, datetime], ...] = ()
+    cost_rate: float = 1.0  # what a minute of their waiting costs, beside others of the same urgency
+    stage: int = 0  # how far soft requirements have given way
+    held_until: datetime | None = None  # the latest recorded hold on it ends then
+
+    @property
+    def enforced(self) -> tuple[Requirement, ...]:
+        """What an agent has to meet at this stage."""
+        for requirement in self.requirements:
+            if requirement.relax:
+                return requirements.enforced(self.requirements, self.stage)
+        return self.requirements
 
     @property
     def place(self) -> tuple[Urgency, datetime, ItemId]:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
-from router.entities import AgentRecord, Reservation
+from router import requirements
+from router.entities import AgentRecord, Item, Reservation
 from router.judgement import complete, divert, requeue, take_back, view
 from router.state import CellState
 from schemas import decisions as made
@@ -27,7 +28,22 @@ def expire(state: CellState, kind: str, name: str, now: datetime) -> Iterator[ma
     elif kind == "agent":
         yield from _expire_presence(state, state.agents[AgentId(name)])
     else:
-        state.rematch = True  # an exclusion is over
+        yield from _change(state, state.items[ItemId(name)], now)
+
+
+def _change(state: CellState, item: Item, now: datetime) -> Iterator[made.Decision]:
+    """A hold on a waiting item is over, or a soft requirement of it gives way: whoever is free is looked at anew."""
+    waited_s = (now - item.queued_at).total_seconds()
+    stage = sum(moment <= waited_s for moment in requirements.moments(item.requirements))
+    if stage > item.stage:
+        yield made.ItemRelaxed(
+            item_id=item.item_id,
+            contact_id=item.contact_id,
+            stage=stage,
+            why=requirements.described(item.requirements, stage),
+        )
+    else:
+        state.lines.refresh(item)
 
 
 def contact_of(state: CellState, kind: str, name: str) -> ContactId | None:

@@ -10,6 +10,8 @@ _CONNECTED, _WRAPPING = ItemState.CONNECTED, ItemState.WRAPPING
 
 TRANSITIONS: Final[Table[ItemState]] = {
     (_QUEUED, "item.urgency_changed"): _QUEUED,
+    (_QUEUED, "item.relaxed"): _QUEUED,
+    (_QUEUED, "item.held"): _QUEUED,
     (_QUEUED, "agent.reserved"): _RESERVED,
     (_QUEUED, "item.abandoned"): ItemState.ABANDONED,
     (_RESERVED, "item.urgency_changed"): _RESERVED,

@@ -11,11 +11,11 @@ from typing import Final, Literal
 
 from router import eligibility
 from router.entities import WAITING, AgentRecord, Contact, Item, Reservation
-from router.matching import Match
+from router.matching import Held, Match
 from router.recovery import RESETS_MAX
 from router.state import CellState, engaged
 from schemas import decisions as made
-from schemas.ids import AgentId, ContactId, QueueName, ReservationId, Skill, item_id, reservation_id
+from schemas.ids import AgentId, ContactId, ReservationId, Skill, item_id, reservation_id
 from schemas.routing import (
     AgentState,
     ContactState,
@@ -27,6 +27,7 @@ from schemas.routing import (
     ReservationState,
     Urgency,
 )
+from schemas.tenant_config import Queue
 
 LANGUAGE_SKILL: Final = "lang-"
 _OPEN: Final = frozenset({ReservationState.CREATED, ReservationState.ACCEPTED})
@@ -117,17 +118,18 @@ def _queue(state: CellState, contact: Contact, now: datetime) -> made.ItemQueued
         item_id=item_id(contact.contact_id, contact.items + 1),
         contact_id=contact.contact_id,
         tenant=contact.tenant,
-        queue=queue,
+        queue=queue.name,
         intent=contact.intent,
         urgency=contact.urgency,
         language=contact.language,
         requirements=requirements,
         queued_at=contact.handed_off_at or now,
+        cost_rate=queue.cost_rate,
         why=why,
     )
 
 
-def _need(state: CellState, contact: Contact) -> tuple[QueueName, tuple[Requirement, ...], str]:
+def _need(state: CellState, contact: Contact) -> tuple[Queue, tuple[Requirement, ...], str]:
     """Return the queue, the requirements and the sentence that says why."""
     config = state.tenants[contact.tenant]
     if contact.urgency is Urgency.EMERGENT:
@@ -140,7 +142,7 @@ def _need(state: CellState, contact: Contact) -> tuple[QueueName, tuple[Requirem
     language = Requirement(skill=Skill(f"{LANGUAGE_SKILL}{contact.language}"))
     if contact.language != DEFAULT_LANGUAGE and language.skill in config.skills:
         asked.setdefault(language.skill, language)
-    return name, tuple(asked[skill] for skill in sorted(asked)), why
+    return queue, tuple(asked[skill] for skill in sorted(asked)), why
 
 
 def _raise_urgency(state: CellState, contact: Contact, item: Item) -> Iterator[made.Decision]:
@@ -148,7 +150,7 @@ def _raise_urgency(state: CellState, contact: Contact, item: Item) -> Iterator[m
     yield made.UrgencyChanged(
         item_id=item.item_id,
         contact_id=contact.contact_id,
-        queue=queue,
+        queue=queue.name,
         urgency=contact.urgency,
         requirements=requirements,
         why=why,
@@ -163,11 +165,14 @@ def _raise_urgency(state: CellState, contact: Contact, item: Item) -> Iterator[m
 # ---- reservations
 
 
-def reserve(
-    state: CellState, match: Match, candidates: tuple[made.Candidate, ...], *, of: int, now: datetime
-) -> made.AgentReserved:
-    """Return the reservation that a match becomes."""
+def of_match(state: CellState, match: Match | Held, now: datetime) -> made.AgentReserved | made.ItemHeld:
+    """Return the reservation that a match becomes, or the record of what holds an item."""
     item = match.item
+    if isinstance(match, Held):
+        name, until = match.hold
+        return made.ItemHeld(
+            item_id=item.item_id, contact_id=item.contact_id, hold=name, until=until, agents=match.agents
+        )
     timers = state.tenants[item.tenant].timers
     return made.AgentReserved(
         reservation_id=reservation_id(item.item_id, item.attempts + 1),
@@ -183,8 +188,8 @@ def reserve(
         queued_at=item.queued_at,
         expires_at=now + timedelta(seconds=timers.offer_s),
         why=match.why,
-        candidates=candidates,
-        considered=of,
+        candidates=match.candidates,
+        considered=len(state.agents),
         sealed=state.contacts[item.contact_id].sealed,
     )
 

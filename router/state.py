@@ -4,7 +4,7 @@ Entities are replaced through `put_*`, which keep the indexes: who waits in whic
 next, and what changed since the last decision. The indexes can be rebuilt from the entities; a snapshot has only those.
 """
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,10 @@ from typing import Any, Final, Self
 
 from pydantic import TypeAdapter
 
+from router import requirements
 from router.entities import AgentRecord, Contact, Item, Reservation
+from router.lines import Lines, Need
+from router.policy import Policy
 from schemas.ids import AgentId, CellId, ContactId, EventId, ItemId, ReservationId, TenantId
 from schemas.routing import AgentState, ItemState, Urgency
 from schemas.tenant_config import TenantConfig
@@ -22,7 +25,6 @@ from schemas.tenant_config import TenantConfig
 REMEMBERED_FOR: Final = timedelta(days=1)  # how long an ended contact's late facts are still known as such
 AGENT_FACTS_MAX: Final = 10_000  # ids of agents' facts kept to know a repeat; oldest out first
 
-Place = tuple[Urgency, datetime, ItemId]
 Timer = tuple[datetime, str, str]  # when, which kind of entity, its id
 
 
@@ -52,6 +54,7 @@ class CellState:
     """One cell's state. Only the engine writes to it."""
 
     cell: CellId
+    policy: Policy
     fence: int = 0
     decided_at: datetime | None = None
     newest: datetime | None = None  # the latest event time folded; retention of ids goes by it
@@ -65,15 +68,18 @@ class CellState:
     ended: dict[ContactId, datetime] = field(default_factory=dict)
 
     # Indexes.
-    waiting: list[Place] = field(default_factory=list)
-    free: dict[AgentId, AgentRecord] = field(default_factory=dict)
+    lines: Lines = field(init=False)
+    agent_names: list[AgentId] = field(default_factory=list)  # of all agents, sorted
     touched_contacts: dict[ContactId, None] = field(default_factory=dict)
     touched_agents: dict[AgentId, None] = field(default_factory=dict)
     wrapping: dict[ContactId, dict[ItemId, None]] = field(default_factory=dict)
-    rematch: bool = False
     _timers: list[Timer] = field(default_factory=list)
     _scheduled: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _ended_in_order: deque[tuple[datetime, ContactId]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        """Begin with empty lines."""
+        self.lines = Lines(self.policy)
 
     # ---- entities
 
@@ -85,17 +91,14 @@ class CellState:
 
     def put_item(self, item: Item) -> None:
         """Store an item; its place among the waiting follows."""
-        before = self.items.get(item.item_id)
-        if before is not None and before.state is ItemState.QUEUED:
-            self._leave(before.place)
+        self.items[item.item_id] = item
         if item.state is ItemState.QUEUED:
-            insort(self.waiting, item.place)
-            self.rematch = True
-            for _, until in item.excluded:
-                self._schedule("item", item.item_id, until)
+            self.lines.join(item)
+            self._schedule("item", item.item_id, self._next_change(item.item_id))
+        else:
+            self.lines.leave(item.item_id)
         if item.state is ItemState.WRAPPING:
             self.wrapping.setdefault(item.contact_id, {})[item.item_id] = None
-        self.items[item.item_id] = item
         self.touched_contacts[item.contact_id] = None
 
     def put_reservation(self, reservation: Reservation) -> None:
@@ -106,14 +109,16 @@ class CellState:
 
     def put_agent(self, agent: AgentRecord, *, is_free: bool) -> None:
         """Store an agent; whether they are among the free follows."""
+        if agent.agent_id not in self.agents:
+            insort(self.agent_names, agent.agent_id)
         self.agents[agent.agent_id] = agent
         self.touched_agents[agent.agent_id] = None
         self._schedule("agent", agent.agent_id, agent.reachable_until)
         if is_free:
-            self.free[agent.agent_id] = agent
-            self.rematch = True
+            if self.lines.put_free(agent):
+                self._renew_reserve(agent)
         else:
-            self.free.pop(agent.agent_id, None)
+            self.lines.put_engaged(agent.agent_id)
 
     def forget(self, contact: Contact, *, at: datetime) -> None:
         """Keep only the id of a contact that is over, so that its late facts are known as late."""
@@ -124,8 +129,7 @@ class CellState:
 
     def drop_item(self, item: Item) -> None:
         """Remove an item that is over, with its last reservation."""
-        if item.state is ItemState.QUEUED:
-            self._leave(item.place)
+        self.lines.leave(item.item_id)
         del self.items[item.item_id]
         rest = self.wrapping.get(item.contact_id, {})
         rest.pop(item.item_id, None)
@@ -134,10 +138,28 @@ class CellState:
         if item.reservation_id is not None:
             self.reservations.pop(item.reservation_id, None)
 
-    def _leave(self, place: Place) -> None:
-        index = bisect_left(self.waiting, place)
-        assert self.waiting[index] == place, "a queued item is always among the waiting"
-        del self.waiting[index]
+    # ---- the reserve
+
+    def emergency_need(self, tenant: TenantId) -> Need:
+        """Return the need of emergent callers of a tenant whose document is known."""
+        config = self.tenants[tenant]
+        queue = next(queue for queue in config.queues if queue.name == config.emergency.queue)
+        return self.lines.need(tenant, requirements.enforced(queue.requires, 0))
+
+    def reserve_ends(self, item: Item) -> datetime | None:
+        """Return until when the reserve is kept from an item; None if its tenant has none, or the item is emergent."""
+        config = self.tenants.get(item.tenant)
+        if config is None or not config.emergency.reserve or item.urgency is Urgency.EMERGENT:
+            return None
+        return item.queued_at + timedelta(seconds=config.emergency.reserve_s)
+
+    def _renew_reserve(self, agent: AgentRecord) -> None:
+        """With one more than are kept for emergent callers, the others may serve anyone again."""
+        config = self.tenants.get(agent.tenant)
+        if config is not None and config.emergency.reserve:
+            need = self.emergency_need(agent.tenant)
+            if len(need.free) == config.emergency.reserve + 1:
+                self.lines.renew(need)
 
     # ---- repeats
 
@@ -176,7 +198,7 @@ class CellState:
             deadline = self._deadline(kind, name)
             if deadline is not None and deadline <= when:
                 if kind == "item":
-                    self._schedule(kind, name, self._next_exclusion(ItemId(name), now))
+                    self._schedule(kind, name, self._next_change(ItemId(name), now))
                 return kind, name
             # Put off: it takes its turn by the new deadline, so that a restored state has the same order.
             self._schedule(kind, name, deadline)
@@ -192,14 +214,17 @@ class CellState:
         if kind == "agent":
             agent = self.agents.get(AgentId(name))
             return agent.reachable_until if agent else None
-        return self._next_exclusion(ItemId(name))
+        return self._next_change(ItemId(name))
 
-    def _next_exclusion(self, name: ItemId, now: datetime | None = None) -> datetime | None:
-        """Return when the next of a waiting item's exclusions ends, of those that end after `now`."""
+    def _next_change(self, name: ItemId, now: datetime | None = None) -> datetime | None:
+        """Return when next, after `now`, an agent may take a waiting item who may not now: a hold ends, or a need."""
         item = self.items.get(name)
         if item is None or item.state is not ItemState.QUEUED:
             return None
-        return min((until for _, until in item.excluded if now is None or until > now), default=None)
+        moments = [until for _, until in item.excluded]
+        relaxed = requirements.next_relaxation(item.requirements, item.stage, item.queued_at)
+        moments += [moment for moment in (self.reserve_ends(item), relaxed) if moment is not None]
+        return min((moment for moment in moments if now is None or moment > now), default=None)
 
     def _schedule(self, kind: str, name: str, deadline: datetime | None) -> None:
         """Keep one timer an entity, the nearest; one that was put off is found out when it comes."""
@@ -232,10 +257,10 @@ class CellState:
         return data
 
     @classmethod
-    def of_image(cls, data: dict[str, Any], *, is_free: Callable[[AgentRecord], bool]) -> Self:
+    def of_image(cls, data: dict[str, Any], *, policy: Policy, is_free: Callable[[AgentRecord], bool]) -> Self:
         """Rebuild state and indexes from `image`. `is_free` tells of an agent whether they may take work."""
         image = _IMAGE.validate_python(data)
-        state = cls(image.cell, image.fence, image.decided_at, image.newest)
+        state = cls(image.cell, policy, image.fence, image.decided_at, image.newest)
         state.tenants = {config.tenant: config for config in image.tenants}
         for contact in image.contacts:
             state.put_contact(contact)

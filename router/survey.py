@@ -11,7 +11,7 @@ from datetime import datetime
 from router import eligibility
 from router.entities import WAITING, AgentRecord, Item
 from router.state import CellState, engaged
-from schemas.ids import QueueName, TenantId
+from schemas.ids import AgentId, QueueName, TenantId
 from schemas.routing import AgentState, AgentStatus, ContactState, ItemState, Urgency
 
 ItemPlace = tuple[TenantId, QueueName, Urgency, ItemState]
@@ -32,12 +32,25 @@ def unmatched(state: CellState, now: datetime) -> list[Item]:
     for item in state.items.values():
         if item.state is not ItemState.QUEUED:
             continue
-        needs = (item.tenant, item.requirements)  # what decides who is fit; many items have the same
+        needs = (item.tenant, item.enforced)  # what decides who is fit; many items have the same
         if needs not in fit:
             fit[needs] = [agent for agent in idle if eligibility.unfit(item, agent) is None]
-        if any(eligibility.excluded(item, agent, now=now) is None for agent in fit[needs]):
+        held = _reserve(state, item, idle, now)
+        if any(
+            agent.agent_id not in held and eligibility.excluded(item, agent, now=now) is None for agent in fit[needs]
+        ):
             found.append(item)
     return found
+
+
+def _reserve(state: CellState, item: Item, idle: list[AgentRecord], now: datetime) -> set[AgentId]:
+    """Return the idle agents who are kept from an item for emergent callers."""
+    until = state.reserve_ends(item)
+    if until is None or until <= now:
+        return set()
+    need = state.emergency_need(item.tenant)
+    able = {agent.agent_id for agent in idle if eligibility.unmet(need.tenant, need.requirements, agent) is None}
+    return able if len(able) <= state.tenants[item.tenant].emergency.reserve else set()
 
 
 def waiting(state: CellState) -> Iterator[Item]:

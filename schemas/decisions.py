@@ -1,6 +1,7 @@
 """What the router decides. One record on `decisions` is a claim, a heartbeat or a step (DESIGN 3.1).
 
-A step holds everything that one step of one cell decided, in order; it is one record and therefore atomic.
+A step holds everything that one step of one cell decided, in order; it is one record and therefore atomic. All in one
+module, though it is long: this is the vocabulary of one topic, and its readers want it in one place.
 """
 
 from typing import Annotated, Literal
@@ -35,6 +36,7 @@ class ItemQueued(LogModel):
     language: str
     requirements: tuple[Requirement, ...]
     queued_at: Instant = Field(description="its place; earlier is served earlier within an urgency")
+    cost_rate: float = Field(default=1.0, gt=0.0, description="what a minute of waiting costs, beside others' minutes")
     why: str = Field(description="which rule chose the queue and the urgency, in words without patient data")
 
 
@@ -48,6 +50,27 @@ class UrgencyChanged(LogModel):
     urgency: UrgencyWord
     requirements: tuple[Requirement, ...]
     why: str
+
+
+class ItemRelaxed(LogModel):
+    """Soft requirements of a waiting item gave way: more agents may take it."""
+
+    type: Literal["item.relaxed"] = "item.relaxed"
+    item_id: ItemId
+    contact_id: ContactId
+    stage: int = Field(ge=1, description="how many moments have passed at which something gives way")
+    why: str
+
+
+class ItemHeld(LogModel):
+    """A waiting item stays apart from idle agents who may take it, for a named reason and until a stated time."""
+
+    type: Literal["item.held"] = "item.held"
+    item_id: ItemId
+    contact_id: ContactId
+    hold: str = Field(description="such as `reserve`: the agents are kept for emergent callers")
+    until: Instant
+    agents: int = Field(ge=1, description="how many idle agents it was kept from when it began")
 
 
 class Candidate(LogModel):
@@ -308,6 +331,8 @@ class Unrecognised(LogModel):
 Decision = Annotated[
     ItemQueued
     | UrgencyChanged
+    | ItemRelaxed
+    | ItemHeld
     | AgentReserved
     | ReservationLapsed
     | ReservationRescinded

@@ -148,13 +148,27 @@ class Disposition(StrEnum):
     NOT_RECORDED = "not_recorded"  # the wrap-up timer ran out
 
 
+class Relaxation(LogModel):
+    """A step by which a soft requirement gives way while the caller waits."""
+
+    after_s: float = Field(gt=0.0, le=86_400.0, description="seconds since the caller was queued")
+    level_min: float | None = Field(
+        default=None, ge=0.0, le=1.0, description="the proficiency that will do from then on; none: any agent will"
+    )
+
+
 class Requirement(LogModel):
-    """One skill that a work item asks for. A hard one is never relaxed."""
+    """One skill that a work item asks for.
+
+    A hard one is never relaxed. A soft one with steps is required too, and gives way step by step; a soft one without
+    steps keeps nobody away and only counts in the match score.
+    """
 
     skill: Skill
     level_min: float = Field(default=0.0, ge=0.0, le=1.0, description="lowest proficiency that will do, 0..1")
     hard: bool = True
     weight: float = Field(default=1.0, gt=0.0, description="share in the match score, relative to other requirements")
+    relax: tuple[Relaxation, ...] = Field(default=(), max_length=8, description="of a soft one; the earliest first")
 
 
 class SkillLevel(LogModel):

@@ -73,6 +73,7 @@ class Queue(EdgeModel):
     requires: tuple[Requirement, ...] = Field(min_length=1)
     intents: tuple[str, ...] = Field(default=(), description="which intents come here; each intent in one queue only")
     service_level_s: float = Field(default=60.0, gt=0, description="answered within this counts as in time")
+    cost_rate: float = Field(default=1.0, gt=0, le=1000, description="what a minute of waiting here costs, relatively")
 
 
 class Agent(EdgeModel):
@@ -103,6 +104,8 @@ class Emergency(EdgeModel):
     notice: dict[str, str] = Field(min_length=1, description="by language; said before anything else")
     queue: QueueName
     fallback_number: PhoneNumber | None = Field(default=None, description="dialled when nothing else works")
+    reserve: int = Field(default=0, ge=0, le=1000, description="idle agents of the queue kept for emergent callers")
+    reserve_s: float = Field(default=120.0, gt=0, le=3600, description="no caller is kept waiting for them for longer")
 
 
 class TenantConfig(EdgeModel):

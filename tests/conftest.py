@@ -1,4 +1,4 @@
-"""What holds for every test: no network beyond this machine, and no skip that hides."""
+"""What holds for every test: no network beyond this machine, no skip that hides, the same examples every time."""
 
 import ipaddress
 import os
@@ -7,8 +7,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ("tests.kafka_broker", "tests.postgres_server", "tests.promtool")
+
+# The same examples every time, however slow the machine; seeds far and wide are for `make simulate` and `make explore`.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex

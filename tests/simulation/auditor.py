@@ -48,6 +48,7 @@ class Work:
     agent: str | None = None
     until: datetime | None = None
     canceled: bool = False
+    stage: int = 0  # how far its soft needs have given way
     excluded: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -93,6 +94,27 @@ def valid(records: Sequence[Any], start: int, epoch: int, seq: int) -> Iterator[
             yield offset, record, epoch, seq
 
 
+def _idle(desk: Desk) -> bool:
+    shown = desk.shown
+    present = desk.listed and desk.connected and desk.item is None and shown is not None
+    return bool(present and shown.reachable and shown.status == "available" and shown.state == "idle")
+
+
+def _moments(needs: Sequence[Any]) -> list[float]:
+    return sorted({step.after_s for need in needs if not need.hard for step in need.relax})
+
+
+def _meets(desk: Desk, needs: Sequence[Any], stage: int) -> bool:
+    passed = _moments(needs)[:stage]
+    for need in needs:
+        floor = need.level_min if need.hard or need.relax else None
+        for step in () if need.hard else need.relax:
+            floor = step.level_min if step.after_s in passed else floor
+        if floor is not None and desk.skills.get(need.skill, -1.0) < floor:
+            return False
+    return True
+
+
 TOLERANCE = timedelta(microseconds=1)  # seconds travel as a fraction
 
 
@@ -108,6 +130,7 @@ class Auditor:
         self._fence = 0
         self._seen: set[str] = set()
         self.versions: dict[str, int] = {}
+        self.emergency: dict[str, tuple[Any, tuple[Any, ...]]] = {}  # what each tenant keeps, and of which agents
         self.people: dict[str, Person] = {}
         self.work: dict[str, Work] = {}
         self.desks: dict[str, Desk] = {}
@@ -169,6 +192,9 @@ class Auditor:
         if self.versions.get(data.tenant, 0) >= data.version:
             return
         self.versions[data.tenant] = data.version
+        emergency = data.document.emergency
+        queue = next(queue for queue in data.document.queues if queue.name == emergency.queue)
+        self.emergency[data.tenant] = (emergency, queue.requires)
         for desk in self.desks.values():
             desk.listed = desk.listed and desk.tenant != data.tenant
         for entry in data.document.agents:
@@ -224,7 +250,9 @@ class Auditor:
         elif kind == "item.urgency_changed":
             work = self.work[decision.item_id]
             require(decision.urgency < work.urgency, "urgency is only ever raised")
-            work.urgency, work.needs = int(decision.urgency), tuple(decision.requirements)
+            work.urgency, work.needs, work.stage = int(decision.urgency), tuple(decision.requirements), 0
+        elif kind in {"item.relaxed", "item.held"}:
+            self._waits_on(decision, at)
         elif kind in MOVES:
             self._move(decision, at)
         elif kind in {"reservation.lapsed", "reservation.rescinded", "reservation.canceled"}:
@@ -239,9 +267,22 @@ class Auditor:
             self._extended(decision, at)
         require(kind != "contact.reset", "no contact's state is beyond judging")
 
+    def _waits_on(self, decision: Any, at: datetime) -> None:
+        work = self.work[decision.item_id]
+        require(work.state == "queued", "only who waits is held, or asks for less")
+        if decision.type == "item.held":
+            require(work.urgency != EMERGENT, "nothing holds an emergent caller")
+            require(decision.until > at, "a hold has an end that is still to come")
+            return
+        require(decision.stage > work.stage, "needs give way step by step")
+        after = _moments(work.needs)[decision.stage - 1]
+        require(at >= work.queued_at + timedelta(seconds=after), "needs do not give way before their time")
+        work.stage = decision.stage
+
     def _extended(self, decision: Any, at: datetime) -> None:
         by = timedelta(seconds=decision.by_s)
-        require(self._sign is not None and at - by >= self._sign - TOLERANCE, "no more time is given than was lost")
+        # With no sign of anyone before, all the time there was is lost.
+        require(self._sign is None or at - by >= self._sign - TOLERANCE, "no more time is given than was lost")
         held = {work.held_by: work for work in self.work.values() if work.held_by and work.state != "connected"}
         extended = {entry.reservation_id: entry.expires_at for entry in decision.reservations}
         require(extended.keys() == held.keys(), "every open deadline is extended, and no other")
@@ -357,16 +398,22 @@ class Auditor:
     # ---- what holds whenever nothing is left to do
 
     def _may(self, work: Work, desk: Desk, agent: str, at: datetime) -> bool:
-        shown = desk.shown
-        present = desk.listed and desk.connected and desk.item is None and shown is not None
-        if not (present and shown.reachable and shown.status == "available" and shown.state == "idle"):
+        if not _idle(desk):
             return False
         if desk.tenant != work.tenant:
             return False
-        for need in work.needs:
-            if need.hard and desk.skills.get(need.skill, -1.0) < need.level_min:
-                return False
-        return work.urgency == EMERGENT or work.excluded.get(agent, at) <= at
+        if not _meets(desk, work.needs, work.stage):
+            return False
+        return work.urgency == EMERGENT or (work.excluded.get(agent, at) <= at and not self._kept(work, agent, at))
+
+    def _kept(self, work: Work, agent: str, at: datetime) -> bool:
+        """Tell whether the agent is one of the last who could take an emergent call."""
+        emergency, needs = self.emergency[work.tenant]
+        if not emergency.reserve or at >= work.queued_at + timedelta(seconds=emergency.reserve_s):
+            return False
+        idle = [name for name, desk in self.desks.items() if desk.tenant == work.tenant and _idle(desk)]
+        able = [name for name in idle if _meets(self.desks[name], needs, 0)]
+        return agent in able and len(able) <= emergency.reserve
 
     def check_at_rest(self, now: datetime) -> None:
         """Check what holds when the owner has folded all of `intake` and has nothing left to decide at `now`."""

@@ -25,6 +25,18 @@ SPANISH = {
     "endpoint": "client:elsa",
     "skills": [{"skill": "nurse", "level": 0.7}, {"skill": "desk", "level": 0.3}, {"skill": "lang-es", "level": 1.0}],
 }
+RULES: tuple[dict[str, Any], ...] = (
+    {},
+    {  # the last idle nurse is kept for emergent callers; a good clerk is wanted at first, then any
+        "emergency": {"notice": {"en": "Dial 911."}, "queue": "nurses", "reserve": 1, "reserve_s": 40},
+        "queues": [
+            {"name": "nurses", "requires": [{"skill": "nurse"}], "intents": ["triage.symptom"]},
+            {"name": "desk", "intents": ["refill.request"], "requires": [
+                {"skill": "desk", "level_min": 0.7, "hard": False,
+                 "relax": [{"after_s": 15, "level_min": 0.4}, {"after_s": 45}]}]},
+        ],
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Run:
 
     def play(self) -> Outcome:
         """Let it all happen, and audit it. Raises `Unsound`, or whatever the router raised."""
-        document = tenant(timers={"exclusion_s": 35, "wrap_up_s": 40})
+        document = tenant(timers={"exclusion_s": 35, "wrap_up_s": 40}, **self._random.choice(RULES))
         full = document.model_copy(update={"agents": (*document.agents, *_agents(SPANISH))})
         self._configure(1, full)
         if self._random.random() < 0.5:

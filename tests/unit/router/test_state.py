@@ -27,7 +27,8 @@ def test_every_exclusion_ends_by_itself():
     world.wait(5)
     world.reject("nils")
     away(world, "carl")
-    assert kinds(world.wait(115)) == []  # carl may again, and is away
+    (held,) = world.wait(115)  # carl may again, and is away
+    assert (held.type, held.hold, held.agents) == ("item.held", "excluded", 1)
     (reserved,) = (decision for decision in world.wait(5) if decision.type == "agent.reserved")
     assert reserved.agent_id == "nils"
 
@@ -153,8 +154,8 @@ def test_an_image_is_the_whole_state_and_deciding_twice_gives_nothing(story):
     image = world.engine.image()
     restored = Engine.restore(image)
     assert restored.image() == image
-    assert restored.state.waiting == world.engine.state.waiting
-    assert set(restored.state.free) == set(world.engine.state.free)
+    assert set(restored.state.lines.waiting) == set(world.engine.state.lines.waiting)
+    assert set(restored.state.lines.free) == set(world.engine.state.lines.free)
     assert restored.state.wrapping == world.engine.state.wrapping
     restored.take_over(timedelta(0))
     assert restored.decide(world.now) == []
@@ -168,9 +169,8 @@ def test_the_indexes_agree_with_the_rule(story):
     for name, n in story:
         ACTS[name](world, n)
         state = world.engine.state
-        queued = sorted(item.place for item in state.items.values() if item.state == "queued")
-        assert state.waiting == queued
-        assert set(state.free) == {
+        assert set(state.lines.waiting) == {item.item_id for item in state.items.values() if item.state == "queued"}
+        assert set(state.lines.free) == {
             agent.agent_id
             for agent in state.agents.values()
             if agent.listed and agent.status == "available" and agent.connected and not agent.unreachable

@@ -55,7 +55,8 @@ def test_it_does_not_believe_the_engines_indexes(world):
     agent = world.engine.state.agents["carl"]
     world.engine.state.put_agent(replace(agent, status=AgentStatus.AVAILABLE), is_free=False)
     assert apart(world) == [item_of(world, "c1").item_id]
-    world.engine.state.waiting.clear()
+    for name in list(world.engine.state.lines.waiting):
+        world.engine.state.lines.leave(name)
     assert apart(world) == [item_of(world, "c1").item_id]
 
 

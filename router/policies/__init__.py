@@ -1,0 +1,1 @@
+"""Policies, one file each, the rule and its source in the docstring."""
