@@ -1,8 +1,8 @@
 """Exports of Twilio TaskRouter: one row an event.
 
 Columns as in its event callbacks (`EventType`, `TimestampMs`, `TaskSid`, `TaskQueueName`, `WorkerName` ...), in the
-list of its REST resource Events (`event_type`, `event_date`, and `event_data` as JSON) or in Event Streams (types begin with
-`com.twilio.taskrouter.`, the fields may stand in `payload` as JSON). Source: Twilio's pages "TaskRouter Events
+list of its REST resource Events (`event_type`, `event_date`, and `event_data` as JSON) or in Event Streams (types begin
+with `com.twilio.taskrouter.`, the fields may stand in `payload` as JSON). Source: Twilio's pages "TaskRouter Events
 reference", "Event Resource" and "Event types: TaskRouter". Its REST list begins with the newest, so the order of rows
 is not relied upon: of each kind of event, the first (for ends of work, the last) of a task counts.
 """
