@@ -10,7 +10,7 @@ import argparse
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -67,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     imported = load(args.file, args.kind, zone=args.zone, keys=CallerKeys(secrets.token_bytes(_KEY_BYTES)))
     yesterday = rebuild(imported, day=args.day, zone=args.zone, wrap_up_s=args.wrap_up, seed=args.seed)
     rows = figures(yesterday, target_s=args.target)
-    report = Report(str(args.file), yesterday, rows, args.target, imported.tally)
+    report = Report(str(args.file), yesterday, rows, args.target, imported.tally, args.zone or UTC)
     rerun: Rerun | None = args.rerun
     outcome = rerun(yesterday, args.policy or tuple(rerun.policies)) if rerun else None
     if args.json:

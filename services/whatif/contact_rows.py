@@ -83,6 +83,8 @@ def read_contact_rows(
 
 
 def _say(columns: Columns, tally: Tally) -> None:
+    if columns.direction is not None:
+        tally.assume("A queued call-back in the export counts as a caller who waits on the line.")
     if columns.enqueued is None:
         tally.assume(
             "The export does not tell when callers entered the queue: waits count from the arrival of the call."
@@ -111,7 +113,8 @@ def _call(row: Sequence[str], columns: Columns, zone: tzinfo | None, keys: Calle
     ended_at = _instant(cell(row, columns.ended), zone)
     agent = cell(row, columns.agent)
     reached = _reached(row, columns, answered_at, agent)
-    waited_s = _waited(row, columns, arrived_at, answered_at if reached else ended_at, zone)
+    until = answered_at if reached else _instant(cell(row, columns.dequeued), zone) or ended_at
+    waited_s = _waited(row, columns, arrived_at, until)
     moved = plain(cell(row, columns.moved)) not in {"", "no", "false", "0"}
     talked_s = _span(row, columns, "talked") if reached else None
     if reached and talked_s is None and ended_at is not None:
@@ -159,13 +162,10 @@ def _reached(row: Sequence[str], columns: Columns, answered_at: datetime | None,
     return bool(agent) and _end_of(status) is None
 
 
-def _waited(
-    row: Sequence[str], columns: Columns, arrived_at: datetime, until: datetime | None, zone: tzinfo | None
-) -> float:
+def _waited(row: Sequence[str], columns: Columns, arrived_at: datetime, until: datetime | None) -> float:
     told_s = _span(row, columns, "waited")
     if told_s is not None:
         return told_s
-    until = until or _instant(cell(row, columns.dequeued), zone)
     if until is None:
         raise _Unusable(NO_END)
     return _between(arrived_at, until)

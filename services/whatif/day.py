@@ -32,18 +32,18 @@ def choose_day(calls: Sequence[Call], *, day: date | None, zone: tzinfo | None) 
     if day is None and calls[-1].arrived_at - calls[0].arrived_at < _DAY:
         return _day(calls, "All calls of the file lie within 24 hours and count as one day.")
     zone = zone or UTC
-    by_day = Counter(_date(call, zone) for call in calls)
+    dates = [call.arrived_at.astimezone(zone).date() for call in calls]
+    by_day = Counter(dates)
     chosen = day or max(by_day, key=lambda one: (by_day[one], one))
     if chosen not in by_day:
         raise ConfigurationError(
             f"nobody called on {chosen}", remedy=f"The file has calls from {min(by_day)} to {max(by_day)} ({zone})."
         )
     which = "asked for" if day else f"the busiest of {len(by_day)} in the file"
-    return _day([call for call in calls if _date(call, zone) == chosen], f"The day is {chosen} ({zone}), {which}.")
-
-
-def _date(call: Call, zone: tzinfo) -> date:
-    return call.arrived_at.astimezone(zone).date()
+    return _day(
+        [call for call, one in zip(calls, dates, strict=True) if one == chosen],
+        f"The day is {chosen} ({zone}), {which}.",
+    )
 
 
 def _day(calls: Sequence[Call], assumed: str) -> Day:

@@ -9,10 +9,11 @@ the day: hang-ups over seconds waited, the maximum-likelihood rate of exponentia
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import neg
 from typing import Final
 
 PATIENCE_S_MAX: Final = 4 * 3600.0  # nobody is taken to wait longer, above all not where nobody ever hung up
@@ -35,21 +36,24 @@ class Survival:
         share = self.shares[place - 1] if place else 1.0
         return share * math.exp(-self.tail_rate * max(0.0, wait_s - self.longest_s))
 
-    def draw(self, chance: float, *, beyond_s: float = 0.0) -> float:
-        """Return the patience of a caller who has waited `beyond_s`, in seconds, at most `PATIENCE_S_MAX`.
+    def draw(self, chance: float, *, beyond_s: float | None = None) -> float:
+        """Return the patience of a caller, in seconds, at most `PATIENCE_S_MAX` or what the caller waited.
 
-        `chance` is uniform in (0, 1]: the share of such callers who would wait longer than what is returned.
+        `chance` is uniform in (0, 1]: the share of such callers who would wait longer than what is returned. `beyond_s`
+        is how long this one waited without hanging up; None if nothing is known of them.
         """
-        most_s = max(beyond_s, PATIENCE_S_MAX)
-        target = self.at(beyond_s) * chance
-        if target <= 0 < self.tail_rate:  # nobody was seen to wait longer: the mean rate is all that is known
-            return min(beyond_s - math.log(chance) / self.tail_rate, most_s)
-        for place in range(bisect_right(self.times_s, beyond_s), len(self.times_s)):
-            if self.shares[place] <= target:
-                return min(self.times_s[place], most_s)
+        waited_s = beyond_s or 0.0
+        most_s = max(waited_s, PATIENCE_S_MAX)
+        target = chance if beyond_s is None else self.at(beyond_s) * chance
+        first = 0 if beyond_s is None else bisect_right(self.times_s, beyond_s)
+        place = bisect_left(self.shares, -target, lo=first, key=neg)  # the shares fall
+        if place < len(self.shares):
+            return min(self.times_s[place], most_s)
         if self.tail_rate <= 0:
             return most_s
-        start_s = max(self.longest_s, beyond_s)
+        if target <= 0:  # nobody was seen to wait longer: the mean rate is all that is known
+            return min(waited_s - math.log(chance) / self.tail_rate, most_s)
+        start_s = max(self.longest_s, waited_s)
         return min(start_s + math.log(self.at(start_s) / target) / self.tail_rate, most_s)
 
     def median_s(self) -> float:

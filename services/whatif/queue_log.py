@@ -32,12 +32,12 @@ from typing import Final, NamedTuple
 from services.whatif.callers import CallerKeys
 from services.whatif.records import AgentChange, Call, Change, Left, Record
 from services.whatif.tally import Tally
-from services.whatif.times import SPAN_S_MAX, instant
+from services.whatif.times import EPOCH_S_MAX, EPOCH_S_MIN, SPAN_S_MAX, instant
 
 OPEN_CALLS_MAX: Final = 100_000  # a log without ends of calls: the oldest count as unfinished
 NOT_A_LINE: Final = "not epoch|call|queue|agent|event"
 NO_TIME: Final = "the first field is no time between 1980 and 2100"
-NO_ENTRY: Final = "the call's entry into the queue is not in the file, or it had left already"
+NO_ENTRY: Final = "the call's entry into this queue is not in the file, or it had left it already"
 TWICE: Final = "a call entered a queue without having left the one before"
 OTHER_EVENTS: Final = "events that tell nothing of waiting, answering or attendance"
 RESTARTS: Final = "restarts of Asterisk, which end the calls of that moment"
@@ -87,8 +87,9 @@ class _Log:
             return ()
         try:
             at_s = float(fields[0])
-            instant(at_s)
         except ValueError:
+            at_s = -1.0
+        if not EPOCH_S_MIN <= at_s <= EPOCH_S_MAX:
             self.tally.note_bad(NO_TIME, number)
             return ()
         self.last_s = at_s
@@ -131,7 +132,9 @@ def read_queue_log(lines: Iterable[str], *, keys: CallerKeys, tally: Tally) -> I
 
 def _enter(log: _Log, line: _Line) -> Iterable[Record]:
     before = log.visits.pop(line.call, None)
-    if before:
+    if before and before.answered_s is not None:  # the line of the transfer may come after the entry that it caused
+        yield log.end(before, line.at_s, Left.TRANSFERRED, _between(before.answered_s, line.at_s))
+    elif before:
         log.tally.note_bad(TWICE, line.number)
         yield log.end(before, line.at_s, Left.UNFINISHED)
     if len(log.visits) >= OPEN_CALLS_MAX:
@@ -143,7 +146,7 @@ def _enter(log: _Log, line: _Line) -> Iterable[Record]:
 
 def _connect(log: _Log, line: _Line) -> Iterable[Record]:
     visit = log.visits.get(line.call)
-    if visit is None:
+    if visit is None or visit.queue != line.queue:
         log.tally.note_bad(NO_ENTRY, line.number)
     else:
         _answer(visit, line, _seconds(line.data, 0, _between(visit.entered_s, line.at_s)))
@@ -195,10 +198,11 @@ def _gave_up(left: Left, position: int, waited: int, log: _Log, line: _Line) -> 
 
 
 def _leave(log: _Log, line: _Line, left: Left) -> _Visit | None:
-    visit = log.visits.pop(line.call, None)
-    if visit is None:
+    visit = log.visits.get(line.call)
+    if visit is None or visit.queue != line.queue:
         log.tally.note_bad(NO_ENTRY, line.number)
         return None
+    del log.visits[line.call]
     if left not in {Left.ABANDONED, Left.ANSWERED, Left.DROPPED}:
         log.moved_on[line.call] = None
         if len(log.moved_on) > OPEN_CALLS_MAX:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from textwrap import wrap
 from typing import Any, Final
 
@@ -14,13 +15,14 @@ _WIDTH: Final = 110
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is told of a file and its day."""
+    """All that is told of a file and its day; `zone` is for the eye, JSON stays in UTC."""
 
     source: str
     yesterday: Yesterday
     figures: Sequence[QueueFigures]
     target_s: float
     tally: Tally
+    zone: tzinfo = UTC
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values; times are ISO 8601 in UTC."""
@@ -39,13 +41,10 @@ class Report:
 
     def as_text(self) -> str:
         """Return everything as text: the table, the assumptions, the lines that could not be used."""
-        start, end = self.yesterday.window
-        lines = [f"{self.source}: the day as it was, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", ""]
+        start, end = (edge.astimezone(self.zone) for edge in self.yesterday.window)
+        lines = [f"{self.source}: the day as it was, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} ({self.zone})", ""]
         lines += table(_HEADINGS, [_row(row) for row in self.figures])
-        lines += [
-            "",
-            f"SL: answered within {self.target_s:g} s, of all offered; left: by time-out, key or for want of agents.",
-        ]
+        lines += ["", *_LEGEND, f"SL: answered within {self.target_s:g} s, of all offered."]
         lines += ["", "Assumed, for this table and for the same day under other policies:"]
         for sentence in self.yesterday.assumptions:
             lines += wrap(sentence, _WIDTH, initial_indent="* ", subsequent_indent="  ")
@@ -67,8 +66,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
         yield "  ".join([first.strip().ljust(widths[0]), *figures])
 
 
+_LEGEND: Final = (
+    "Other: timed out, left by a key or turned away. RNA: an offer that the agent did not pick up.",
+    "AHT: talk and wrap-up. Occupancy: busy share of attendance of those who answered in the queue.",
+)
 _HEADINGS: Final = (
-    "queue", "offered", "answered", "abandoned", "left", "ASA", "p95", "SL", "abandon", "AHT", "transfer", "RNA/call",
+    "queue", "offered", "answered", "abandoned", "other", "ASA", "p95", "SL", "abandon", "AHT", "transfer", "RNA/call",
     "agents", "occupancy",
 )  # fmt: skip
 

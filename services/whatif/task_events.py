@@ -29,6 +29,7 @@ NO_CREATION: Final = "a task whose creation is not in the file"
 TOO_MANY: Final = f"an event of a task beyond the first {TASKS_MAX:,}"
 OTHER_EVENTS: Final = "events that tell nothing of waiting, answering or attendance"
 OTHER_CHANNEL: Final = "events of tasks by another channel than voice"
+NOT_INBOUND: Final = "tasks for calls that the center made itself"
 _PREFIX: Final = "com.twilio.taskrouter."
 _TYPE: Final = ("eventtype", "type")
 _TIME: Final = ("timestampms", "eventdatems", "timestamp", "eventdate", "time")
@@ -56,6 +57,7 @@ class _Task:
     canceled: str = ""
     transferred: bool = False
     timeouts: int = 0
+    outbound: bool = False
     last_at: datetime | None = None
 
 
@@ -159,6 +161,7 @@ def _describe(task: _Task, event: _Event, keys: CallerKeys) -> None:
         attributes = {plain(str(key)): value for key, value in _object(event.fields.get("taskattributes", "")).items()}
         told = next((attributes[name] for name in _CALLER if isinstance(attributes.get(name), str)), "")
         task.caller = keys.of(told)
+        task.outbound = task.outbound or attributes.get("direction") == "outbound"
 
 
 def _created(task: _Task, event: _Event) -> None:
@@ -226,7 +229,9 @@ def _activity(fields: Mapping[str, str], at: datetime, number: int, tally: Tally
 
 def _calls(tasks: Mapping[str, _Task], tally: Tally) -> Iterator[Call]:
     for task in tasks.values():
-        if task.created_at is None:
+        if task.outbound:
+            tally.note_passed(NOT_INBOUND, task.line)
+        elif task.created_at is None:
             tally.note_bad(NO_CREATION, task.line)
         else:
             yield _call(task, task.created_at)
@@ -237,7 +242,9 @@ def _call(task: _Task, created_at: datetime) -> Call:
     accepted_at = task.accepted_at
     talk_ended_at = task.wrapping_at or task.completed_at or task.canceled_at
     talked_s = None if accepted_at is None or talk_ended_at is None else _between(accepted_at, talk_ended_at)
-    wraps = task.wrapping_at is not None and task.completed_at is not None and accepted_at is not None
+    wrap_up_s = None
+    if accepted_at is not None and task.wrapping_at is not None and task.completed_at is not None:
+        wrap_up_s = _between(task.wrapping_at, task.completed_at)
     return Call(
         arrived_at=created_at,
         queue=task.queue or "all",
@@ -248,7 +255,7 @@ def _call(task: _Task, created_at: datetime) -> Call:
         left=_left(task, talked=talked_s is not None),
         position=None,
         ring_no_answers=task.timeouts,
-        wrap_up_s=_between(task.wrapping_at, task.completed_at) if wraps else None,
+        wrap_up_s=wrap_up_s,
     )
 
 
@@ -263,9 +270,7 @@ def _left(task: _Task, *, talked: bool) -> Left:
     return Left.OPTED_OUT if task.completed_at is not None else Left.UNFINISHED
 
 
-def _between(start: datetime | None, end: datetime | None) -> float:
-    if start is None or end is None:
-        return 0.0
+def _between(start: datetime, end: datetime) -> float:
     return min(max(0.0, (end - start).total_seconds()), SPAN_S_MAX)
 
 

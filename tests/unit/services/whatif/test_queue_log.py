@@ -86,6 +86,11 @@ def test_an_old_log_tells_the_position_at_the_end() -> None:
     assert only(old, f"{T0 + 45}|7.1|triage|NONE|ABANDON|1|4|45").position == 4
 
 
+def test_a_version_that_tells_no_position_at_all() -> None:
+    old = f"{T0}|7.1|triage|NONE|ENTERQUEUE||15005550101"
+    assert only(old, f"{T0 + 45}|7.1|triage|NONE|EXITWITHTIMEOUT|1").position is None
+
+
 def test_a_caller_who_hangs_up_while_an_agent_answers_has_abandoned() -> None:
     one = only(ENTER, f"{T0 + 9}|7.1|triage|Ann|ABANDON|1|1|9")
     assert (one.left, one.answered) == (Left.ABANDONED, False)
@@ -97,9 +102,23 @@ def test_a_call_that_fails_at_the_agent_is_dropped(event: str) -> None:
     assert (one.left, one.waited_s, one.talked_s, one.answered) == (Left.DROPPED, 9, 0, True)
 
 
+def test_a_call_that_fails_after_it_was_connected_waited_until_then() -> None:
+    one = only(ENTER, CONNECT, f"{T0 + 25}|7.1|triage|Ann|SYSCOMPAT|")
+    assert (one.left, one.waited_s, one.talked_s) == (Left.DROPPED, 20, 0)
+
+
 def test_offers_that_nobody_picked_up_are_counted() -> None:
     ring = f"{T0 + 9}|7.1|triage|Bob|RINGNOANSWER|9000"
     assert only(ENTER, ring, ring, CONNECT, f"{T0 + 80}|7.1|triage|Ann|COMPLETEAGENT|20|60|3").ring_no_answers == 2
+
+
+def test_a_transfer_that_is_written_after_the_entry_it_caused() -> None:
+    again = f"{T0 + 80}|7.1|billing|NONE|ENTERQUEUE||15005550101|1"
+    late = f"{T0 + 80}|7.1|triage|Ann|BLINDTRANSFER|600|internal|20|60|3"
+    records, tally = read(ENTER, CONNECT, again, late, f"{T0 + 95}|7.1|billing|NONE|ABANDON|1|1|15")
+    told = [(one.queue, one.left, one.talked_s, one.continues) for one in records if isinstance(one, Call)]
+    assert told == [("triage", Left.TRANSFERRED, 60, False), ("billing", Left.ABANDONED, None, True)]
+    assert tally.bad[NO_ENTRY].lines == [4]
 
 
 def test_a_call_that_moves_on_continues() -> None:
@@ -192,6 +211,26 @@ def test_stamps_with_fractions_of_a_second() -> None:
     assert one.waited_s == 44.75
 
 
+def test_an_offer_to_a_call_that_has_left_is_nothing() -> None:
+    records, tally = read(f"{T0}|7.1|triage|Bob|RINGNOANSWER|9000")
+    assert (records, tally.bad) == ([], {})
+
+
+def test_an_agent_may_be_unnamed() -> None:
+    one = only(ENTER, CONNECT.replace("Ann", "NONE"), f"{T0 + 80}|7.1|triage|NONE|COMPLETEAGENT|20|60|3")
+    assert (one.answered, one.answered_by, one.talked_s) == (True, None, 60)
+
+
+def test_calls_that_moved_on_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_log, "OPEN_CALLS_MAX", 1)
+    out = f"{T0 + 9}|7.1|triage|NONE|EXITWITHTIMEOUT|1|1|9"
+    other = ENTER.replace("7.1", "8.1"), out.replace("7.1", "8.1")
+    records, _ = read(ENTER, out, *other, ENTER, out)
+    assert [one.continues for one in records if isinstance(one, Call)] == [False, False, False]
+    records, _ = read(*other, ENTER, out, ENTER, out)
+    assert [one.continues for one in records if isinstance(one, Call)] == [False, False, True]
+
+
 def test_calls_without_an_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_log, "OPEN_CALLS_MAX", 3)
     entries = [f"{T0 + place}|{place}.1|triage|NONE|ENTERQUEUE||15005550101|1" for place in range(5)]
@@ -208,7 +247,8 @@ lines = st.lists(st.text() | st.lists(words | st.text(max_size=5), max_size=11).
 plausible = st.lists(
     st.builds(
         lambda after, call, agent, event, data: f"{T0 + after}|{call}|triage|{agent}|{event}|{'|'.join(data)}",
-        st.integers(-5, 500), st.sampled_from("ab"), st.sampled_from(["Ann", "NONE"]), st.sampled_from([*queue_log._EVENTS]),
+        st.integers(-5, 500), st.sampled_from("ab"), st.sampled_from(["Ann", "NONE"]),
+        st.sampled_from(list(queue_log._EVENTS)),
         st.lists(st.sampled_from(["", "1", "20", "-3", "99999999", "x"]), max_size=6),
     ),
     max_size=40,

@@ -46,6 +46,7 @@ def test_in_the_hour_that_comes_twice_the_first_is_meant() -> None:
         "12",
         "1979-12-31T00:00Z",
         "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00",
     ],
 )
 def test_what_is_no_time_of_a_call(text: str) -> None:
