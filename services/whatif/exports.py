@@ -22,6 +22,9 @@ def read_export(lines: Iterable[str], *, zone: tzinfo | None, keys: CallerKeys, 
         ConfigurationError: the first line names no columns that will do, or times have no offset and `zone` is None.
     """
     stream = iter(lines)
-    header = Header.of(next(stream, ""))
+    first = next(stream, "")
+    if not first:
+        return
+    header = Header.of(first)
     read = read_task_events if is_task_events(header) else read_contact_rows
     yield from read(stream, header, zone=zone, keys=keys, tally=tally)

@@ -8,7 +8,7 @@ from schemas.errors import ConfigurationError
 from services.whatif.columns import Header
 
 EXAMPLE: Final = "arrived_at,queue,caller,answered_at,answered_by,ended_at"
-REMEDY: Final = f"The first line must name the columns, such as: {EXAMPLE}"
+REMEDY: Final = f"The first line must name the columns, such as {EXAMPLE}."
 
 _ENQUEUED: Final = ("enqueuetimestamp", "queueenqueuetimestamp", "queueinfoenqueuetimestamp", "enqueuedat", "queuedat")
 _ARRIVED: Final = (

@@ -67,7 +67,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
 
 
 _LEGEND: Final = (
-    "Other: timed out, left by a key or turned away. RNA: an offer that the agent did not pick up.",
+    "Other: timed out, left by a key, turned away or unfinished. RNA: an offer that the agent did not pick up.",
     "AHT: talk and wrap-up. Occupancy: busy share of attendance of those who answered in the queue.",
 )
 _HEADINGS: Final = (

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -48,19 +48,26 @@ def load(path: Path, kind: Kind, *, zone: tzinfo | None, keys: CallerKeys) -> Im
     tally = Tally()
     calls: list[Call] = []
     changes: list[AgentChange] = []
-    with _lines(path) as lines:
-        for record in _records(lines, kind, zone=zone, keys=keys, tally=tally):
-            if isinstance(record, AgentChange):
-                changes.append(record)
-            elif len(calls) < CALLS_MAX:
-                calls.append(record)
-            else:
-                raise ConfigurationError(f"{path} holds over {CALLS_MAX:,} calls", remedy="Cut it to fewer days.")
+    try:
+        with _lines(path) as lines:
+            for record in _records(lines, kind, zone=zone, keys=keys, tally=tally):
+                if isinstance(record, Call):
+                    calls.append(record)
+                else:
+                    changes.append(record)
+                _check_size(calls)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error.problem}", remedy=error.remedy) from None
     if not calls:
-        raise ConfigurationError(f"{path} holds no call{_why(tally)}", remedy=f"{_LOOKS_LIKE[kind]}.")
+        raise ConfigurationError(f"{path}: it holds no call{_why(tally)}", remedy=f"{_LOOKS_LIKE[kind]}.")
     calls.sort(key=lambda call: call.arrived_at)
     changes.sort(key=lambda change: change.at)
     return Imported(tuple(calls), tuple(changes), tally)
+
+
+def _check_size(calls: Sequence[Call]) -> None:
+    if len(calls) > CALLS_MAX:
+        raise ConfigurationError(f"it holds over {CALLS_MAX:,} calls", remedy="Cut it to fewer days.")
 
 
 def _records(
@@ -73,7 +80,7 @@ def _records(
 
 def _why(tally: Tally) -> str:
     if not tally.read:
-        return ": it is empty"
+        return ", it is empty"
     found = {**tally.bad, **tally.passed}
     if not found:
         return f" in its {tally.read:,} lines"
@@ -94,7 +101,7 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
     except (OSError, EOFError, zlib.error) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short or damaged"
         raise ConfigurationError(
-            f"{path} can't be read: {said}", remedy="Check the name, the rights and the file."
+            f"it can't be read: {said}", remedy="Check the name, the rights and the file."
         ) from None
 
 

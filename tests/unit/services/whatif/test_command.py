@@ -117,4 +117,4 @@ def test_the_command_line_has_it(file: Path, capsys: pytest.CaptureFixture[str])
     assert "the day as it was" in capsys.readouterr().out
     file.write_text("")
     assert cli.main(["whatif", "--from", "queue_log", str(file)]) == 2
-    assert "holds no call: it is empty" in capsys.readouterr().err
+    assert "holds no call, it is empty" in capsys.readouterr().err

@@ -62,17 +62,20 @@ def test_a_line_without_an_end_is_read_in_pieces(file: Path, monkeypatch: pytest
 def test_an_empty_file(file: Path) -> None:
     file.write_text("")
     assert told(file) == (
-        f"{file} holds no call: it is empty. Lines should look like "
+        f"{file}: it holds no call, it is empty. Lines should look like "
         "1770000000|1770000000.12|triage|NONE|ENTERQUEUE||15005550100|1; for a table use --from csv."
     )
-    assert "no column tells" in told(file, "csv")
+    assert "holds no call, it is empty. The first line should name" in told(file, "csv")
 
 
 def test_a_hopeless_file_says_what_its_lines_are(file: Path) -> None:
     file.write_text(TABLE * 3)
     assert "of its 6 lines, 6 are: not epoch|call|queue|agent|event" in told(file)
     file.write_text(QUEUE_LOG)
-    assert "such as: arrived_at,queue" in told(file, "csv")
+    assert (
+        f"{file}: no column tells when a caller arrived. The first line must name the columns, such as arrived_at"
+        in told(file, "csv")
+    )
     file.write_text(TABLE.replace(NINE.isoformat(), "soon"))
     assert "of its 2 lines, 1 are: no time of arrival" in told(file, "csv")
     file.write_text("\n\n")
