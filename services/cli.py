@@ -22,6 +22,7 @@ from services.runtime.identity import KEY_FILE, ROLES, DevelopmentKey, Identity,
 from services.runtime.settings import Settings, load_settings, setting_rows
 from services.runtime.telemetry import get_logger
 from services.runtime.tenants import load_tenant
+from services.whatif import command as whatif
 
 PROCESSES: Final = ("webhooks", "routing", "desktop", "call-control", "records", "console")
 _ANSWER_S: Final = 10.0
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_running(commands)
     _add_configuration(commands)
     _add_reading(commands)
+    whatif.add_to(commands)
     return parser
 
 
