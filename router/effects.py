@@ -226,6 +226,7 @@ def _freed(agent: AgentRecord, at: datetime) -> AgentRecord:
 
 _EFFECTS: Final[Mapping[str, Callable[[CellState, Any, datetime], None]]] = {
     "item.queued": _queued,
+    "item.after_hours": _nothing,
     "item.urgency_changed": _urgency_changed,
     "agent.reserved": _reserved,
     "reservation.lapsed": _lapsed,

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas.tenant_config import Agent, CarrierAccount, Hours, Interval, Queue, TenantConfig, Timers
+from schemas.hours import Hours, Interval
+from schemas.tenant_config import Agent, CarrierAccount, Queue, TenantConfig, Timers
 from tests.world import tenant
 
 
