@@ -16,8 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from router import calendar
-from schemas import decisions as made
-from schemas.hours import AfterHoursWay
+from schemas.after_hours import AfterHoursTaken, AfterHoursWay
 from schemas.ids import ContactId, ItemId, QueueName, TenantId
 from schemas.tenant_config import Queue, TenantConfig
 
@@ -55,10 +54,10 @@ def way(config: TenantConfig, name: QueueName, at: datetime) -> Way:
     return Way(next(others, config.emergency.queue), closed)
 
 
-def record(way: Way, *, item_id: ItemId, contact_id: ContactId, tenant: TenantId) -> Iterator[made.AfterHoursTaken]:
+def record(way: Way, *, item_id: ItemId, contact_id: ContactId, tenant: TenantId) -> Iterator[AfterHoursTaken]:
     """Yield what the log is told of a queue that was closed; nothing if it was open."""
     if way.closed is not None:
-        yield made.AfterHoursTaken(
+        yield AfterHoursTaken(
             item_id=item_id,
             contact_id=contact_id,
             tenant=tenant,

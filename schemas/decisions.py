@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.after_hours import AfterHoursTaken
 from schemas.envelope import Instant, Sealed
-from schemas.hours import AfterHoursWay
 from schemas.ids import AgentId, CellId, ContactId, EventId, ItemId, QueueName, ReservationId, SessionId, TenantId
 from schemas.routing import (
     AgentState,
@@ -37,19 +37,6 @@ class ItemQueued(LogModel):
     requirements: tuple[Requirement, ...]
     queued_at: Instant = Field(description="its place; earlier is served earlier within an urgency")
     why: str = Field(description="which rule chose the queue and the urgency, in words without patient data")
-
-
-class AfterHoursTaken(LogModel):
-    """The queue that a caller asked for is closed: what the tenant's document offers, and where they wait instead."""
-
-    type: Literal["item.after_hours"] = "item.after_hours"
-    item_id: ItemId
-    contact_id: ContactId
-    tenant: TenantId
-    queue: QueueName = Field(description="the closed one")
-    then: AfterHoursWay | None = Field(default=None, description="what is offered; None: the document says nothing")
-    waits_in: QueueName = Field(description="the queue that has the item")
-    closed_until: Instant | None = Field(default=None, description="when it opens; None: not within 400 days")
 
 
 class UrgencyChanged(LogModel):

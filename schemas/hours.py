@@ -10,13 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.errors import Inconsistent
-from schemas.ids import QueueName
 from schemas.routing import EdgeModel
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)  # in the order of `date.weekday`
 LAST_MINUTE: Final = time(23, 59)  # who writes that it closes then means the end of the day
-AfterHoursWay = Literal["on_call", "call_back", "message"]
 
 
 def _zone(name: str) -> str:
@@ -78,22 +76,4 @@ class Hours(EdgeModel):
                 at=("overrides", str(both[0])),
                 remedy="Keep one of the two; an override without intervals is closed.",
             )
-        return self
-
-
-class AfterHours(EdgeModel):
-    """What becomes of a caller who asks for a queue while it is closed.
-
-    Emergent callers never meet it: they go to the emergency queue at any hour.
-    """
-
-    then: AfterHoursWay = Field(
-        description="on_call: queued in `queue`; call_back, message: offered, and `queue` until somebody can take it"
-    )
-    queue: QueueName | None = Field(default=None, description="who is there then; needed by on_call")
-
-    @model_validator(mode="after")
-    def _on_call_has_a_queue(self) -> Self:
-        if self.then == "on_call" and self.queue is None:
-            raise Inconsistent("on_call names no queue", remedy="Add queue: and the queue that is there at night.")
         return self

@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.after_hours import AfterHours
 from schemas.errors import Inconsistent
-from schemas.hours import AfterHours, Hours
+from schemas.hours import Hours
 from schemas.ids import AgentId, CellId, QueueName, Skill, TenantId
 from schemas.routing import EdgeModel, Requirement, SkillLevel
 
