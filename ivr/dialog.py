@@ -25,6 +25,7 @@ from ivr.speech import Prompts, answer_by_s
 from ivr.steps import (
     ANSWER_S,
     DialogFact,
+    Opening,
     Setting,
     Step,
     UrgencyBy,
@@ -74,13 +75,14 @@ def opened(
 
 def step(
     session: Session, heard: Heard, *, flow: Flow, prompts: Prompts, tenant: TenantConfig, now: datetime,
-    wait: Wait | None = None,
+    wait: Wait | None = None, opening: Opening | None = None,
 ) -> Step:  # fmt: skip
-    """Take one input. `now` matters to opening hours only; `wait` is what is known of the caller's queue, if anything.
+    """Take one input. `wait` is what is known of the caller's queue, `opening` of the facility's doors, if anything.
 
+    `now` matters to how a date is said, and to nothing else.
     Never raises for anything that a caller says or presses; a node that the flow no longer has is its start.
     """
-    setting = Setting(flow, prompts, tenant, now, wait)
+    setting = Setting(flow, prompts, tenant, now, wait, opening)
     if heard.kind == "start":
         return _greet(session, setting)
     if heard.kind == "returned":
@@ -302,7 +304,8 @@ def _switched(session: Session, language: str, setting: Setting, *, by: By, text
 
 
 def _serve(changed: Session, session: Session, task: TaskName, setting: Setting, *, by: By, text: str) -> Step:
-    told = facility.answer(task, setting.tenant.facility, setting.prompts, session.language, setting.now)
+    place, language = setting.tenant.facility, session.language
+    told = facility.answer(task, place, setting.prompts, language, now=setting.now, opening=setting.opening)
     moved = _moved(changed, setting.flow.after_task, setting, by=by, text=text, opening=told)
     served = SelfServed(contact_id=session.contact_id, task=task)
     return Step(
@@ -317,6 +320,6 @@ def _goodbye(session: Session, setting: Setting, *, by: By, text: str) -> Step:
 
 
 __all__ = [
-    "LOST_TURN", "START", "DialogFact", "Session", "Step", "Wait", "lost", "opened", "safe_instructions", "step",
-    "unknown_number",
+    "LOST_TURN", "START", "DialogFact", "Opening", "Session", "Step", "Wait", "lost", "opened", "safe_instructions",
+    "step", "unknown_number",
 ]  # fmt: skip

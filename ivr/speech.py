@@ -9,10 +9,9 @@ from pydantic import Field, ValidationError
 
 from schemas.dialog import Gather, Instruction, Play, Say
 from schemas.errors import ConfigurationError
+from schemas.hours import WEEKDAYS
 from schemas.routing import EdgeModel
-from schemas.tenant_config import Weekday
 
-WEEK: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 REQUIRED: Final = frozenset(
     (
         "language_offer", "greeting", "not_heard", "goodbye",
@@ -22,7 +21,7 @@ REQUIRED: Final = frozenset(
         "from_to", "and_from_to", "at_day",
         "at_time",
         "on_day", "address", "directions", "directions_none", "tomorrow",
-        *(f"day_{day}" for day in WEEK),
+        *(f"day_{day}" for day in WEEKDAYS),
     )
 )  # fmt: skip
 _CHARS_PER_S: Final = 11.0  # a slow voice

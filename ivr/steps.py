@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final, Literal
+from datetime import date, datetime, time
+from typing import Final, Literal, NamedTuple
 
 from pydantic import JsonValue
 
@@ -21,6 +21,7 @@ FactData = ContactArrived | DialogTurned | HandedOff | UrgencyRaised | SelfServe
 
 ANSWER_S: Final = 6.0  # of silence after a question
 HOLD_ANSWER_S: Final = 3.0  # of silence after a stretch of hold music, before it plays on
+OPENING_DAYS: Final = 14  # how far ahead an opening is told
 _MINUTE_S: Final = 60
 _LONG_WAIT_MIN: Final = 30
 
@@ -30,6 +31,13 @@ class Wait:
     """What is known of the wait in a caller's queue."""
 
     expected_s: float
+
+
+class Opening(NamedTuple):
+    """The state of the facility's doors at one moment, by its own clock."""
+
+    is_open: bool
+    until: tuple[date, time] | None  # when that changes; None: not within `OPENING_DAYS`
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,7 @@ class Setting:
     tenant: TenantConfig
     now: datetime
     wait: Wait | None
+    opening: Opening | None
 
     def say(self, prompt: str, session: Session, /, **values: object) -> Say:
         """Return a prompt in the caller's language."""

@@ -245,6 +245,7 @@ def _freed(agent: AgentRecord, at: datetime) -> AgentRecord:
 
 _EFFECTS: Final[Mapping[str, Callable[[CellState, Any, datetime], None]]] = {
     "item.queued": _queued,
+    "item.after_hours": _nothing,
     "item.urgency_changed": _urgency_changed,
     "item.relaxed": _relaxed,
     "item.held": _held,

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from router import eligibility
+from router import after_hours, eligibility
+from router.after_hours import Way
 from router.entities import WAITING, AgentRecord, Contact, Item, Reservation
 from router.matching import Held, Match
 from router.recovery import RESETS_MAX
@@ -27,7 +28,6 @@ from schemas.routing import (
     ReservationState,
     Urgency,
 )
-from schemas.tenant_config import Queue
 
 LANGUAGE_SKILL: Final = "lang-"
 _OPEN: Final = frozenset({ReservationState.CREATED, ReservationState.ACCEPTED})
@@ -49,9 +49,9 @@ def judge_contact(state: CellState, name: ContactId, now: datetime) -> Iterator[
         if contact.requests > contact.items and contact.tenant in state.tenants:
             if item is not None and item.state is ItemState.CONNECTED:
                 yield _wrap(state, item, now)
-            yield _queue(state, contact, now)
+            yield from _queue(state, contact, now)
         elif item is not None and contact.urgency < item.urgency and item.state in WAITING:
-            yield from _raise_urgency(state, contact, item)
+            yield from _raise_urgency(state, contact, item, now)
     item = _live_item(state, name)
     if item is not None and item.reservation_id is not None:
         yield from _judge_reservation(state, item, state.reservations[item.reservation_id], now)
@@ -112,49 +112,52 @@ def _abandon(state: CellState, contact: Contact, item: Item) -> Iterator[made.De
     yield made.ItemAbandoned(item_id=item.item_id, contact_id=item.contact_id, state=where)
 
 
-def _queue(state: CellState, contact: Contact, now: datetime) -> made.ItemQueued:
-    queue, requirements, why = _need(state, contact)
-    return made.ItemQueued(
-        item_id=item_id(contact.contact_id, contact.items + 1),
+def _queue(state: CellState, contact: Contact, now: datetime) -> Iterator[made.Decision]:
+    asked_at = contact.handed_off_at or now
+    way, requirements, why = _need(state, contact, asked_at)
+    item = item_id(contact.contact_id, contact.items + 1)
+    yield made.ItemQueued(
+        item_id=item,
         contact_id=contact.contact_id,
         tenant=contact.tenant,
-        queue=queue.name,
+        queue=way.queue,
         intent=contact.intent,
         urgency=contact.urgency,
         language=contact.language,
         requirements=requirements,
-        queued_at=contact.handed_off_at or now,
-        cost_rate=queue.cost_rate,
+        queued_at=asked_at,
+        cost_rate=state.tenants[contact.tenant].queue(way.queue).cost_rate,
         why=why,
     )
+    yield from after_hours.record(way, item_id=item, contact_id=contact.contact_id, tenant=contact.tenant)
 
 
-def _need(state: CellState, contact: Contact) -> tuple[Queue, tuple[Requirement, ...], str]:
-    """Return the queue, the requirements and the sentence that says why."""
+def _need(state: CellState, contact: Contact, at: datetime) -> tuple[Way, tuple[Requirement, ...], str]:
+    """Return where the caller waits, the requirements and the sentence that says why. `at`: when they asked."""
     config = state.tenants[contact.tenant]
     if contact.urgency is Urgency.EMERGENT:
-        name, why = config.emergency.queue, f"emergent by {contact.urgency_by}: the emergency queue"
+        way, why = Way(config.emergency.queue), f"emergent by {contact.urgency_by}: the emergency queue"
     else:
-        name, why = config.queue_for(contact.intent), f"{contact.urgency.word} by {contact.urgency_by}"
-        why = f"{why}: the queue for {contact.intent}"
-    queue = next(queue for queue in config.queues if queue.name == name)
-    asked = {need.skill: need for need in (*contact.requirements, *queue.requires)}
+        way = after_hours.way(config, config.queue_for(contact.intent), at)
+        why = f"{contact.urgency.word} by {contact.urgency_by}: the queue for {contact.intent}{way.why}"
+    asked = {need.skill: need for need in (*contact.requirements, *config.queue(way.queue).requires)}
     language = Requirement(skill=Skill(f"{LANGUAGE_SKILL}{contact.language}"))
     if contact.language != DEFAULT_LANGUAGE and language.skill in config.skills:
         asked.setdefault(language.skill, language)
-    return queue, tuple(asked[skill] for skill in sorted(asked)), why
+    return way, tuple(asked[skill] for skill in sorted(asked)), why
 
 
-def _raise_urgency(state: CellState, contact: Contact, item: Item) -> Iterator[made.Decision]:
-    queue, requirements, why = _need(state, contact)
+def _raise_urgency(state: CellState, contact: Contact, item: Item, now: datetime) -> Iterator[made.Decision]:
+    way, requirements, why = _need(state, contact, now)
     yield made.UrgencyChanged(
         item_id=item.item_id,
         contact_id=contact.contact_id,
-        queue=queue.name,
+        queue=way.queue,
         urgency=contact.urgency,
         requirements=requirements,
         why=why,
     )
+    yield from after_hours.record(way, item_id=item.item_id, contact_id=contact.contact_id, tenant=contact.tenant)
     reservation = state.reservations.get(item.reservation_id) if item.reservation_id else None
     if reservation is None or reservation.joining or reservation.state not in _OPEN:
         return  # the caller is on the way to them already; or they said no, and that is judged next

@@ -143,8 +143,7 @@ class CellState:
     def emergency_need(self, tenant: TenantId) -> Need:
         """Return the need of emergent callers of a tenant whose document is known."""
         config = self.tenants[tenant]
-        queue = next(queue for queue in config.queues if queue.name == config.emergency.queue)
-        return self.lines.need(tenant, requirements.enforced(queue.requires, 0))
+        return self.lines.need(tenant, requirements.enforced(config.queue(config.emergency.queue).requires, 0))
 
     def reserve_ends(self, item: Item) -> datetime | None:
         """Return until when the reserve is kept from an item; None if its tenant has none, or the item is emergent."""
@@ -259,7 +258,7 @@ class CellState:
     @classmethod
     def of_image(cls, data: dict[str, Any], *, policy: Policy, is_free: Callable[[AgentRecord], bool]) -> Self:
         """Rebuild state and indexes from `image`. `is_free` tells of an agent whether they may take work."""
-        image = _IMAGE.validate_python(data)
+        image = _IMAGE.validate_python(data, extra="ignore")
         state = cls(image.cell, policy, image.fence, image.decided_at, image.newest)
         state.tenants = {config.tenant: config for config in image.tenants}
         for contact in image.contacts:

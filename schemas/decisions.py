@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.after_hours import AfterHoursTaken
 from schemas.envelope import Instant, Sealed
 from schemas.ids import AgentId, CellId, ContactId, EventId, ItemId, QueueName, ReservationId, SessionId, TenantId
 from schemas.routing import (
@@ -330,6 +331,7 @@ class Unrecognised(LogModel):
 
 Decision = Annotated[
     ItemQueued
+    | AfterHoursTaken
     | UrgencyChanged
     | ItemRelaxed
     | ItemHeld

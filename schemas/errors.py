@@ -13,6 +13,9 @@
     └── Defect              we are wrong: the record is dead-lettered and its caller goes to a person
         ├── IllegalTransition
         └── OffsetGone      retention passed an offset that a reader still needs
+
+`Inconsistent` stands beside it: a `ValueError`, as pydantic wants one from a validator. Whoever validates turns it into
+one of the above.
 """
 
 
@@ -60,6 +63,19 @@ class ConfigurationError(FrontdoorError):
         super().__init__(f"{problem}. {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+
+class Inconsistent(ValueError):
+    """Parts of a document that are right by themselves and do not fit together.
+
+    `at` is the way from the model that found it to the part that should be mended, `remedy` one sentence that says how.
+    """
+
+    def __init__(self, problem: str, *, remedy: str, at: tuple[str | int, ...] = ()) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.at = at
 
 
 class Defect(FrontdoorError):

@@ -4,27 +4,19 @@ Written as YAML by people, checked here, carried whole on the log. Secrets are n
 services finds them in the environment or the data directory.
 """
 
-from collections.abc import Sequence
-from datetime import date, time
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from schemas.after_hours import AfterHours
+from schemas.errors import Inconsistent
+from schemas.hours import Hours
 from schemas.ids import AgentId, CellId, QueueName, Skill, TenantId
 from schemas.routing import EdgeModel, Requirement, SkillLevel
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+CalendarName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164, such as +15005550001")]
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        msg = f"no time zone is called {name!r}; use an IANA name such as America/New_York"
-        raise ValueError(msg) from None
-    return name
 
 
 class CarrierAccount(EdgeModel):
@@ -33,28 +25,6 @@ class CarrierAccount(EdgeModel):
     carrier: Literal["twilio"]
     account: str = Field(min_length=1, max_length=64)
     secrets: tuple[str, ...] = Field(min_length=1, max_length=2, description="names of secrets, the newest first")
-
-
-class Interval(EdgeModel):
-    """Open from `opens` to `closes` on one day, local time; `closes` is later than `opens`."""
-
-    opens: time
-    closes: time
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.closes <= self.opens:
-            msg = f"closes ({self.closes:%H:%M}) is not after opens ({self.opens:%H:%M}); split a night at 00:00"
-            raise ValueError(msg)
-        return self
-
-
-class Hours(EdgeModel):
-    """When the tenant is open. A day that is not listed is closed; `closed_on` overrides the week."""
-
-    zone: Annotated[str, AfterValidator(_zone)]
-    week: dict[Weekday, tuple[Interval, ...]]
-    closed_on: tuple[date, ...] = ()
 
 
 class Facility(EdgeModel):
@@ -74,6 +44,8 @@ class Queue(EdgeModel):
     intents: tuple[str, ...] = Field(default=(), description="which intents come here; each intent in one queue only")
     service_level_s: float = Field(default=60.0, gt=0, description="answered within this counts as in time")
     cost_rate: float = Field(default=1.0, gt=0, le=1000, description="what a minute of waiting here costs, relatively")
+    hours: str | None = Field(default=None, description="the calendar by which it is open; None: always")
+    after_hours: AfterHours | None = Field(default=None, description="for callers who ask while it is closed")
 
 
 class Agent(EdgeModel):
@@ -124,42 +96,99 @@ class TenantConfig(EdgeModel):
     queues: tuple[Queue, ...] = Field(min_length=1)
     agents: tuple[Agent, ...] = ()
     timers: Timers = Timers()
+    calendars: dict[CalendarName, Hours] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [queue.name for queue in self.queues]
-        _unique("queue", names)
+        """Refuse names that lead nowhere; whoever folds a document may look every one of them up.
+
+        Documents on the log are held to no more than this; what a new one is asked besides is
+        `services.runtime.tenant_checks`.
+        """
+        _unique("queue", [queue.name for queue in self.queues])
         _unique("agent", [agent.agent_id for agent in self.agents])
         _unique("intent", [intent for queue in self.queues for intent in queue.intents])
-        for role, queue in (("default_queue", self.default_queue), ("emergency.queue", self.emergency.queue)):
-            if queue not in names:
-                msg = f"{role} {queue!r} is not among the queues {', '.join(names)}"
-                raise ValueError(msg)
-        known = self.skills
-        for queue_ in self.queues:
-            for requirement in queue_.requires:
-                if self.agents and requirement.skill not in known:
-                    msg = f"queue {queue_.name!r} requires skill {requirement.skill!r}, which no agent has"
-                    raise ValueError(msg)
-        for language in self.languages:
-            for what, texts in (("emergency.notice", self.emergency.notice), ("facility.name", self.facility.name)):
-                if language not in texts:
-                    msg = f"{what} has no text in {language!r}"
-                    raise ValueError(msg)
+        self._known_queues()
+        self._known_calendars()
+        self._known_skills()
+        self._known_languages()
         return self
+
+    def _known_queues(self) -> None:
+        names = [queue.name for queue in self.queues]
+        for at, name in self._queues_named():
+            if name not in names:
+                role = at[0] if len(at) == 1 else ".".join(map(str, at))
+                raise Inconsistent(
+                    f"{role} {name!r} is not among the queues {', '.join(names)}", at=at, remedy=_choose(names)
+                )
+
+    def _queues_named(self) -> Iterator[tuple[tuple[str | int, ...], QueueName]]:
+        yield ("default_queue",), self.default_queue
+        yield ("emergency", "queue"), self.emergency.queue
+        for index, queue in enumerate(self.queues):
+            if queue.after_hours is not None and queue.after_hours.queue is not None:
+                yield ("queues", index, "after_hours", "queue"), queue.after_hours.queue
+
+    def _known_calendars(self) -> None:
+        for index, queue in enumerate(self.queues):
+            if queue.hours is not None and queue.hours not in self.calendars:
+                names = sorted(self.calendars)
+                known = f"is not among the calendars {', '.join(names)}" if names else "is no calendar; there is none"
+                raise Inconsistent(
+                    f"the hours {queue.hours!r} of queue {queue.name!r} {known}",
+                    at=("queues", index, "hours"),
+                    remedy=f"Add {queue.hours}: under calendars" + (f", or {_choose(names).lower()}" if names else "."),
+                )
+
+    def _known_skills(self) -> None:
+        known = self.skills
+        for index, queue in enumerate(self.queues):
+            for place, requirement in enumerate(queue.requires):
+                if self.agents and requirement.skill not in known:
+                    raise Inconsistent(
+                        f"queue {queue.name!r} requires skill {requirement.skill!r}, which no agent has",
+                        at=("queues", index, "requires", place, "skill"),
+                        remedy="Give an agent the skill, or require another.",
+                    )
+
+    def _known_languages(self) -> None:
+        for language in self.languages:
+            for at, texts in (
+                (("emergency", "notice"), self.emergency.notice),
+                (("facility", "name"), self.facility.name),
+            ):
+                if language not in texts:
+                    raise Inconsistent(
+                        f"{'.'.join(at)} has no text in {language!r}", at=at, remedy=f"Add {language}: and the text."
+                    )
 
     @property
     def skills(self) -> frozenset[Skill]:
         """Every skill that some agent has."""
         return frozenset(level.skill for agent in self.agents for level in agent.skills)
 
+    def queue(self, name: QueueName) -> Queue:
+        """Return the queue of that name; there is one for each name that the document uses."""
+        return next(queue for queue in self.queues if queue.name == name)
+
     def queue_for(self, intent: str) -> QueueName:
         """Return the queue that an intent belongs to, else the default."""
         return next((queue.name for queue in self.queues if intent in queue.intents), self.default_queue)
 
 
+_LISTED_IN: Final[Mapping[str, str]] = {"queue": "queues", "agent": "agents", "intent": "queues"}
+
+
+def _choose(names: Sequence[str]) -> str:
+    return f"Choose one of {', '.join(names)}."
+
+
 def _unique(what: str, names: Sequence[str]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        msg = f"{what} {', '.join(map(repr, doubled))} is listed twice"
-        raise ValueError(msg)
+        raise Inconsistent(
+            f"{what} {', '.join(map(repr, doubled))} is listed twice",
+            at=(_LISTED_IN[what],),
+            remedy="Keep one of them, or rename it.",
+        )

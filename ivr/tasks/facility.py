@@ -1,20 +1,23 @@
-"""Hours, address and directions, from the tenant's own document, in the tenant's own time zone."""
+"""Hours, address and directions, from the tenant's own document, in the tenant's own time zone.
+
+Whether it is open now, holidays and other dates included, is an input (`Opening`); the week is read out as written.
+"""
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from datetime import date, datetime, time
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from ivr.flow import TaskName
-from ivr.speech import WEEK, Prompts, spoken_time
+from ivr.speech import Prompts, spoken_time
+from ivr.steps import Opening
 from ivr.utterance import normalise
 from schemas.dialog import Say
-from schemas.tenant_config import Facility, Hours, Interval
+from schemas.hours import WEEKDAYS, Hours, Interval
+from schemas.tenant_config import Facility
 
-SEARCH_DAYS: Final = 14  # an opening later than that is not told
 _WEEK_DAYS: Final = 7
-_END_OF_DAY: Final = time(23, 59)
 _MIDNIGHT: Final = time(0)
 
 _HOURS: Final = re.compile(
@@ -24,13 +27,6 @@ _DIRECTIONS: Final = re.compile(
     r"\b(?:directions?|get there|get to|parking|park|bus|train|como llego|llegar|estacion\w+)\b"
 )
 _ADDRESS: Final = re.compile(r"\b(?:address|located|location|where|street|direccion|ubicacion|ubicad\w+|donde|calle)\b")
-
-
-class Opening(NamedTuple):
-    """The state of the doors at one moment, in local time."""
-
-    is_open: bool
-    until: tuple[date, time] | None  # when that changes; None: not within `SEARCH_DAYS`
 
 
 def task_for(text: str) -> TaskName:
@@ -46,9 +42,11 @@ def task_for(text: str) -> TaskName:
     return asked[0] if len(asked) == 1 else "facility.summary"
 
 
-def answer(task: TaskName, facility: Facility, prompts: Prompts, language: str, now: datetime) -> tuple[Say, ...]:
-    """Return what the caller asked for, as of `now` (UTC)."""
-    hours = (_hours(facility.hours, prompts, language, now),)
+def answer(
+    task: TaskName, facility: Facility, prompts: Prompts, language: str, *, now: datetime, opening: Opening | None
+) -> tuple[Say, ...]:
+    """Return what the caller asked for, as of `now` (UTC); without an `opening`, hours are the usual ones only."""
+    hours = (_hours(facility.hours, opening, prompts, language, now),)
     where = (_address(facility, prompts, language),)
     if task == "facility.hours":
         return hours
@@ -59,60 +57,22 @@ def answer(task: TaskName, facility: Facility, prompts: Prompts, language: str, 
     return (*hours, *where)
 
 
-def opening(hours: Hours, now: datetime) -> Opening:
-    """Return whether it is open at `now`, and until when that holds. `closed_on` overrides the week."""
-    local = now.astimezone(ZoneInfo(hours.zone))
-    today, clock = local.date(), local.time()
-    current = next((span for span in _spans(hours, today) if span.opens <= clock < _closing(span)), None)
-    if current is not None:
-        return Opening(is_open=True, until=_closes(hours, today, current))
-    for offset in range(SEARCH_DAYS + 1):
-        day = today + timedelta(days=offset)
-        for span in _spans(hours, day):
-            if offset or span.opens > clock:
-                return Opening(is_open=False, until=(day, span.opens))
-    return Opening(is_open=False, until=None)
-
-
-def _spans(hours: Hours, day: date) -> Sequence[Interval]:
-    if day in hours.closed_on:
-        return ()
-    return sorted(hours.week.get(WEEK[day.weekday()], ()), key=lambda span: span.opens)
-
-
-def _closing(span: Interval) -> time:
-    return time.max if span.closes >= _END_OF_DAY else span.closes
-
-
-def _closes(hours: Hours, day: date, span: Interval) -> tuple[date, time] | None:
-    """Follow a night over midnight, and touching intervals, to the real end; None: it never closes within reach."""
-    for offset in range(SEARCH_DAYS):
-        current = day + timedelta(days=offset)
-        for later in _spans(hours, current):
-            if later.opens == span.closes:
-                span = later
-        if span.closes < _END_OF_DAY:
-            return current, span.closes
-        tomorrow = next(iter(_spans(hours, current + timedelta(days=1))), None)
-        if tomorrow is None or tomorrow.opens != _MIDNIGHT:
-            return current + timedelta(days=1), _MIDNIGHT
-        span = tomorrow
-    return None
-
-
-def _hours(hours: Hours, prompts: Prompts, language: str, now: datetime) -> Say:
+def _hours(hours: Hours, opening: Opening | None, prompts: Prompts, language: str, now: datetime) -> Say:
     today = now.astimezone(ZoneInfo(hours.zone)).date()
-    state = opening(hours, now)
-    if state.until is None:
-        first = prompts.text("open_always" if state.is_open else "closed_for_now", language)
-    elif state.is_open:
-        first = prompts.text("open_until", language, when=_moment(*state.until, today, prompts, language))
-    else:
-        when = _moment(*state.until, today, prompts, language, same_day="at_time")
-        first = prompts.text("closed_until", language, when=when)
-    usual = "" if state.is_open and state.until is None else _usual(hours, prompts, language)
+    first = _now(opening, today, prompts, language) if opening is not None else ""
+    always = opening is not None and opening.is_open and opening.until is None
+    usual = "" if always else _usual(hours, prompts, language)
     text = f"{first} {usual}".strip().replace("..", ".")  # "5 p.m." ends a sentence by itself
-    return Say(text=text, language=language)
+    return Say(text=text or prompts.text("closed_for_now", language), language=language)
+
+
+def _now(opening: Opening, today: date, prompts: Prompts, language: str) -> str:
+    if opening.until is None:
+        return prompts.text("open_always" if opening.is_open else "closed_for_now", language)
+    if opening.is_open:
+        return prompts.text("open_until", language, when=_moment(*opening.until, today, prompts, language))
+    when = _moment(*opening.until, today, prompts, language, same_day="at_time")
+    return prompts.text("closed_until", language, when=when)
 
 
 def _moment(day: date, at: time, today: date, prompts: Prompts, language: str, *, same_day: str | None = None) -> str:
@@ -124,7 +84,7 @@ def _moment(day: date, at: time, today: date, prompts: Prompts, language: str, *
     if offset == 1:
         spoken = prompts.text("tomorrow", language)
     else:
-        name = prompts.text(f"day_{WEEK[day.weekday()]}", language)
+        name = prompts.text(f"day_{WEEKDAYS[day.weekday()]}", language)
         later = f" {_spoken_date(day, language)}" if offset >= _WEEK_DAYS else ""  # the name alone means this week
         spoken = prompts.text("on_day", language, day=name + later)
     return prompts.text("at_day", language, day=spoken, time=clock)
@@ -143,7 +103,7 @@ def _spoken_date(day: date, language: str) -> str:
 def _usual(hours: Hours, prompts: Prompts, language: str) -> str:
     """Return the week in one sentence; days with the same hours are said together."""
     groups: list[tuple[int, int, tuple[Interval, ...]]] = []
-    for index, day in enumerate(WEEK):
+    for index, day in enumerate(WEEKDAYS):
         spans = tuple(sorted(hours.week.get(day, ()), key=lambda span: span.opens))
         if groups and groups[-1][2] == spans:
             groups[-1] = (groups[-1][0], index, spans)
@@ -154,9 +114,9 @@ def _usual(hours: Hours, prompts: Prompts, language: str) -> str:
 
 
 def _group(first: int, last: int, spans: Sequence[Interval], prompts: Prompts, language: str) -> str:
-    days = prompts.text(f"day_{WEEK[first]}", language)
+    days = prompts.text(f"day_{WEEKDAYS[first]}", language)
     if last > first:
-        days = prompts.text("day_to_day", language, first=days, last=prompts.text(f"day_{WEEK[last]}", language))
+        days = prompts.text("day_to_day", language, first=days, last=prompts.text(f"day_{WEEKDAYS[last]}", language))
     told = prompts.text("from_to", language, **_ends(spans[0], language))
     for span in spans[1:]:
         told += " " + prompts.text("and_from_to", language, **_ends(span, language))
@@ -164,7 +124,7 @@ def _group(first: int, last: int, spans: Sequence[Interval], prompts: Prompts, l
 
 
 def _ends(span: Interval, language: str) -> dict[str, str]:
-    closes = _MIDNIGHT if span.closes >= _END_OF_DAY else span.closes
+    closes = _MIDNIGHT if span.ends_at_midnight else span.closes
     return {"opens": spoken_time(span.opens, language), "closes": spoken_time(closes, language)}
 
 

@@ -29,6 +29,7 @@ _EXPORTED: Final[Mapping[str, tuple[Metric, float]]] = {
     "abandoned": (telemetry.ABANDONED, 1),
     "abandoned_late": (telemetry.ABANDONED_LATE, 1),
     "requeued": (telemetry.REQUEUED, 1),
+    "after_hours": (telemetry.AFTER_HOURS, 1),
     "completed": (telemetry.COMPLETED, 1),
     "facts_rejected": (telemetry.FACTS_REJECTED, 1),
 }

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
+from schemas.after_hours import AfterHoursTaken
 from schemas.decisions import (
     AgentChanged,
     AgentReserved,
@@ -144,6 +145,11 @@ def _queued(view: View, when: _When, data: ItemQueued) -> None:
             queue=data.queue,
         )
     )
+
+
+def _after_hours(view: View, when: _When, data: AfterHoursTaken) -> None:
+    then = data.then or "nothing"
+    view.counts[Count.of("after_hours", tenant=data.tenant, at=when.at, queue=data.queue, then=then)] += 1
 
 
 def _urgency_changed(view: View, when: _When, data: UrgencyChanged) -> None:
@@ -322,6 +328,7 @@ def _rejected(view: View, when: _When, data: FactRejected) -> None:
 
 _CHANGES: Final[Mapping[type[BaseModel], Callable[[View, _When, Any], None]]] = {
     ItemQueued: _queued,
+    AfterHoursTaken: _after_hours,
     UrgencyChanged: _urgency_changed,
     AgentReserved: _reserved,
     ReservationLapsed: _lapsed,

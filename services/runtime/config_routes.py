@@ -10,6 +10,7 @@ from schemas.tenant_config import TenantConfig
 from services.runtime.bus import Bus
 from services.runtime.clock import Clock
 from services.runtime.identity import Identity, Principal
+from services.runtime.tenant_checks import findings
 from services.runtime.tenants import Tenants, announce_tenant, publish_tenant
 
 
@@ -17,7 +18,8 @@ def config_routes(identity: Identity, bus: Bus, tenants: Tenants, clock: Clock) 
     """Return PUT and GET /v1/tenants/{tenant}, for admins: of the installation, or of that tenant.
 
     A PUT of what is there already changes nothing and is answered 200, and tells the router once more: an earlier PUT
-    may have failed between the two. An old version, or a number or agent of another tenant, is a conflict (409).
+    may have failed between the two. An old version, or a number or agent of another tenant, is a conflict (409). A
+    document that breaks the schema or a rule of `tenant_checks` is refused (422), and the one in force stays.
     """
     router = APIRouter(tags=["configuration"])
     admin = Annotated[Principal, Depends(identity.require("admin"))]
@@ -32,6 +34,7 @@ def config_routes(identity: Identity, bus: Bus, tenants: Tenants, clock: Clock) 
             await _acknowledged(announce_tenant(bus, config, clock))
         else:
             _require_newer(config, known)
+            _require_order(config, clock)
             conflict = tenants.conflict(config)
             if conflict:
                 raise HTTPException(409, conflict)
@@ -58,6 +61,14 @@ def _require_own(principal: Principal, tenant: str) -> None:
 def _require_newer(config: TenantConfig, known: TenantConfig | None) -> None:
     if known is not None and config.version <= known.version:
         raise HTTPException(409, f"version {known.version} is in force; set version: {known.version + 1}")
+
+
+def _require_order(config: TenantConfig, clock: Clock) -> None:
+    """Refuse a document that would leave callers without anybody, so that it never replaces a good one."""
+    finding = next(findings(config, clock.now()), None)
+    if finding is not None:
+        where = ".".join(map(str, finding.at))
+        raise HTTPException(422, f"{where}: {finding.problem}. {finding.remedy}")
 
 
 async def _acknowledged(publishing: Awaitable[None]) -> None:

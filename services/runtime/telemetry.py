@@ -111,6 +111,9 @@ ABANDONED_LATE: Final = Metric(
 REQUEUED: Final = Metric(
     "frontdoor_requeued_total", "total", "items put back in their place", ("tenant", "queue", "reason")
 )
+AFTER_HOURS: Final = Metric(
+    "frontdoor_after_hours_total", "total", "callers who asked for a closed queue", ("tenant", "queue", "then")
+)
 COMPLETED: Final = Metric("frontdoor_completed_total", "total", "work done", ("tenant", "queue", "disposition"))
 FACTS_REJECTED: Final = Metric(
     "frontdoor_facts_rejected_total", "total", "facts that the router could not fold", ("tenant", "fact_type")

@@ -4,6 +4,7 @@ import difflib
 import re
 import typing
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, NoReturn, Union
@@ -12,10 +13,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Inconsistent
 from schemas.tenant_config import TenantConfig
+from services.runtime.clock import SystemClock
+from services.runtime.findings import Finding, Loc
+from services.runtime.tenant_checks import findings
 
-Loc = tuple[int | str, ...]  # where in a document: keys and indexes
 _DOCUMENT_BYTES_MAX: Final = 512 * 1024  # it has to fit into one record of the log
 _CHECK_AGAIN: Final = "Mend it and run `frontdoor config validate` again."
 
@@ -34,12 +37,12 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
-def load_tenant(path: Path) -> TenantConfig:
-    """Read and check a tenant's document.
+def load_tenant(path: Path, *, now: datetime | None = None) -> TenantConfig:
+    """Read and check a tenant's document; its hours from `now` on (UTC; None: the clock's).
 
     Raises:
-        ConfigurationError: the file is missing, is no YAML, lists a key twice, or breaks the schema; the problem begins
-            with FILE:LINE.
+        ConfigurationError: the file is missing, is no YAML, lists a key twice, breaks the schema, or would leave
+            callers without anybody (`tenant_checks`); the problem begins with FILE:LINE.
     """
     root, document = _parse(path)
     # Before the schema's own check, because parts that also travel on the log are tolerant there.
@@ -47,9 +50,13 @@ def load_tenant(path: Path) -> TenantConfig:
         where = f"{path}:{_line(_find(root, loc))}"
         raise ConfigurationError(f"{where}: unknown key {'.'.join(map(str, loc))}", remedy=_nearest(loc))
     try:
-        return TenantConfig.model_validate(document)
+        config = TenantConfig.model_validate(document)
     except ValidationError as error:
         _explain(path, root, error.errors(include_url=False))
+    found = list(findings(config, now or SystemClock().now()))
+    if found:
+        _tell(path, root, found[0], more=len(found) - 1)
+    return config
 
 
 def _parse(path: Path) -> tuple[yaml.Node, Any]:
@@ -111,6 +118,10 @@ def _unknown_keys(value: Any, annotation: Any, loc: Loc) -> Iterator[Loc]:
 
 def _explain(path: Path, root: yaml.Node, details: list[ErrorDetails]) -> NoReturn:
     detail = details[0]
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, Inconsistent):
+        finding = Finding((*detail["loc"], *cause.at), cause.problem, cause.remedy)
+        _tell(path, root, finding, more=len(details) - 1)
     where = f"{path}:{_line(_find(root, detail['loc']))}"
     name = ".".join(map(str, detail["loc"]))
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
@@ -120,6 +131,15 @@ def _explain(path: Path, root: yaml.Node, details: list[ErrorDetails]) -> NoRetu
     said = said[0].lower() + said[1:]
     problem = f"{name}: {said}" if name else said
     raise ConfigurationError(f"{where}: {problem}{more}", remedy=_CHECK_AGAIN)
+
+
+def _tell(path: Path, root: yaml.Node, finding: Finding, *, more: int) -> NoReturn:
+    name = ".".join(map(str, finding.at))
+    others = f" (and {more} more)" if more else ""
+    named = finding.problem.startswith(name)  # also if there is none
+    problem = finding.problem if named else f"{name}: {finding.problem}"
+    where = f"{path}:{_line(_find(root, finding.at))}"
+    raise ConfigurationError(f"{where}: {problem}{others}", remedy=finding.remedy)
 
 
 def _find(root: yaml.Node, loc: Loc) -> yaml.Node:

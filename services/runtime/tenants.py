@@ -152,7 +152,7 @@ async def _follow(bus: Bus, tenants: Tenants) -> None:
 
 def _adopt(record: Record, tenants: Tenants) -> None:
     try:
-        config = TenantConfig.model_validate_json(record.value)
+        config = TenantConfig.model_validate_json(record.value, extra="ignore")
     except ValidationError:
         _log.warning("config.unreadable", topic=record.place.topic, offset=record.offset, tenant=record.key)
         return

@@ -29,6 +29,7 @@ from services.runtime.facts import Publishing, fact
 from services.runtime.limits import Limits
 from services.runtime.telemetry import get_logger
 from services.webhooks.callers import CALLER_CHARS_MAX, Callers, contact_of, inputs
+from services.webhooks.doors import opening_of
 from services.webhooks.gate import Busy, Gate
 from services.webhooks.scripts import Scripts
 from services.webhooks.understanding import Understanding
@@ -151,13 +152,15 @@ class Conversation:
         """Let the dialog take one input after the other; the caller hears what follows from the last."""
         facts: list[DialogFact] = []
         for one in heard:
+            now = self.clock.now()
             step = dialog.step(
                 session,
                 await self._understood(one, session),
                 flow=self.scripts.flow(tenant),
                 prompts=self.scripts.prompts,
                 tenant=tenant,
-                now=self.clock.now(),
+                now=now,
+                opening=opening_of(tenant.facility.hours, now),
             )
             session = step.session
             facts += step.facts

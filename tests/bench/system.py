@@ -85,7 +85,11 @@ def tenant(agents: int) -> dict[str, Any]:
         "languages": ["en"],
         "carriers": [{"carrier": "twilio", "account": ACCOUNT, "secrets": ["bench-twilio"]}],
         "numbers": [NUMBER],
-        "facility": {"name": {"en": "Bench"}, "address": {"en": "1 Test Street"}, "hours": {"zone": "UTC", "week": {}}},
+        "facility": {
+            "name": {"en": "Bench"},
+            "address": {"en": "1 Test Street"},
+            "hours": {"zone": "UTC", "week": {"mon": [{"opens": "00:00", "closes": "24:00"}]}},
+        },
         "emergency": {"notice": {"en": "In an emergency, hang up and dial 911."}, "queue": "nurse_triage"},
         "default_queue": "refills",
         "queues": [

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.decisions import Decision, DecisionRecord, SnapshotChunk
 from schemas.envelope import Envelope
 from schemas.intake import Fact
+from schemas.tenant_config import TenantConfig
 from services.runtime.codec import decode_decision, decode_fact, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,6 +66,16 @@ def test_a_record_of_decisions_is_read_as_it_was_written(path):
 def test_the_decision_is_known_for_what_it_is(path):
     (decision,) = decode_decision(path.read_bytes()).data.decisions
     assert decision.type == path.name.removesuffix(f".v{VERSION}.json")
+
+
+def test_a_document_of_a_newer_release_is_read_without_what_is_new():
+    """Its writer had checked it; here, at the edge, the same key is refused."""
+    written = json.loads((GOLDEN / "facts" / "config.applied.v1.json").read_text())
+    written["data"]["document"]["timers"]["unheard_of_s"] = 5
+    read = decode_fact(json.dumps(written).encode()).data.document
+    assert read == decode_fact((GOLDEN / "facts" / "config.applied.v1.json").read_bytes()).data.document
+    with pytest.raises(ValidationError, match="unheard_of_s"):
+        TenantConfig.model_validate(written["data"]["document"])
 
 
 def test_every_type_has_its_sample():

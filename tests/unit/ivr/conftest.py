@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from ivr.dialog import opened, step
 from ivr.flow import Flow, load_flow
 from ivr.session import Session
 from ivr.speech import Prompts, load_prompts
-from ivr.steps import Step, Wait
+from ivr.steps import Opening, Step, Wait
 from schemas.dialog import Heard, Understood
 from schemas.ids import contact_id
 from schemas.tenant_config import TenantConfig
@@ -78,11 +78,12 @@ class Call:
             number="+15005550100", caller="+15005550123",
         )  # fmt: skip
         self.wait: Wait | None = None
+        self.opening = Opening(is_open=True, until=(NOON.date(), time(17)))  # of the tenant's Monday
         self.last: Step
 
     def hears(self, kind: str, text: str = "", understood: Understood | None = None) -> Step:
         heard = Heard(kind=kind, text=text, understood=understood)  # type: ignore[arg-type]
-        self.last = step(self.session, heard, **self.world, wait=self.wait)  # type: ignore[arg-type]
+        self.last = step(self.session, heard, **self.world, wait=self.wait, opening=self.opening)  # type: ignore[arg-type]
         self.session = self.last.session
         return self.last
 

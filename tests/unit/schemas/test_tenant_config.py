@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas.tenant_config import Agent, CarrierAccount, Hours, Interval, Queue, TenantConfig, Timers
+from schemas.errors import Inconsistent
+from schemas.tenant_config import Agent, CarrierAccount, Queue, TenantConfig, Timers
 from tests.world import tenant
 
 
@@ -77,20 +78,54 @@ def test_an_intent_has_one_queue():
     assert "intent 'billing' is listed twice" in refused(queues=queues)
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc"])
-def test_a_zone_is_one_of_the_known(zone):
-    with pytest.raises(ValidationError, match="no time zone is called"):
-        Hours(zone=zone, week={})
+OFFICE = {"zone": "UTC", "week": {"mon": [{"opens": "08:00", "closes": "17:00"}]}}
 
 
-def test_a_known_zone_is_kept():
-    assert Hours(zone="America/New_York", week={"mon": [{"opens": "09:00", "closes": "17:00"}]}).zone
+def test_a_queue_may_have_hours_and_a_way_after_them():
+    queues = document()["queues"]
+    queues[1] |= {"hours": "office", "after_hours": {"then": "on_call", "queue": "nurses"}}
+    config = TenantConfig.model_validate(document(queues=queues, calendars={"office": OFFICE}))
+    assert config.queues[1].after_hours.queue == "nurses"
+    assert TenantConfig.model_validate_json(config.model_dump_json(exclude_none=True)) == config
 
 
-@pytest.mark.parametrize("closes", ["09:00", "08:59"])
-def test_a_day_runs_forward(closes):
-    with pytest.raises(ValidationError, match=r"is not after opens \(09:00\)"):
-        Interval(opens="09:00", closes=closes)
+def test_a_document_of_before_there_were_calendars_is_always_open():
+    old = document()
+    del old["calendars"]
+    for queue in old["queues"]:
+        del queue["hours"], queue["after_hours"]
+    assert [queue.hours for queue in TenantConfig.model_validate(old).queues] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("calendars", "words"),
+    [
+        ({}, "the hours 'office' of queue 'desk' is no calendar; there is none"),
+        ({"night": OFFICE}, "the hours 'office' of queue 'desk' is not among the calendars night"),
+        ({"Night Shift": OFFICE}, "String should match pattern"),
+    ],
+)
+def test_hours_name_a_calendar(calendars, words):
+    queues = document()["queues"]
+    queues[1]["hours"] = "office"
+    assert words in refused(queues=queues, calendars=calendars)
+
+
+def test_what_does_not_fit_says_where_and_how_to_mend_it():
+    queues = document()["queues"]
+    queues[1] |= {"hours": "office"}
+    with pytest.raises(ValidationError) as caught:
+        TenantConfig.model_validate(document(queues=queues))
+    (detail,) = caught.value.errors()
+    cause = detail["ctx"]["error"]
+    assert isinstance(cause, Inconsistent)
+    assert (cause.at, cause.remedy) == (("queues", 1, "hours"), "Add office: under calendars.")
+
+
+def test_after_hours_leads_to_a_queue():
+    queues = document()["queues"]
+    queues[1]["after_hours"] = {"then": "message", "queue": "attic"}
+    assert "queues.1.after_hours.queue 'attic' is not among the queues nurses, desk" in refused(queues=queues)
 
 
 @pytest.mark.parametrize("timer", ["offer_s", "connecting_s", "wrap_up_s", "exclusion_s", "reconnect_s"])

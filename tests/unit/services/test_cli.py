@@ -124,6 +124,20 @@ def test_config_validate_tells_file_and_line(document: str, capsys: pytest.Captu
     assert failed(capsys).startswith(f"frontdoor: {document}:12: unknown key colour.")
 
 
+@pytest.mark.parametrize("action", ["validate", "apply"])
+def test_a_bad_document_is_told_with_its_remedy_and_sent_nowhere(
+    document: str, data_dir: Path, remote: Remote, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    DevelopmentKey.load(data_dir)
+    Path(document).write_text(TENANT.replace("mon: [{opens: 08:00, closes: 17:00}]", "mon: []"))
+    assert cli.main(["config", action, document]) == 2
+    assert failed(capsys) == (
+        f"frontdoor: {document}:8: facility.hours: these hours do not open once in 400 days."
+        " Add a day to week:, or a date to overrides:."
+    )
+    assert remote.asked == []
+
+
 def test_config_apply_puts_the_document_as_admin(
     document: str, data_dir: Path, remote: Remote, capsys: pytest.CaptureFixture[str]
 ) -> None:

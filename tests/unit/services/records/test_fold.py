@@ -1,5 +1,6 @@
 from typing import Any
 
+from schemas.after_hours import AfterHoursTaken
 from schemas.agents import AgentConnected
 from schemas.contacts import ContactArrived, DialogTurned, HandedOff, SelfServed
 from schemas.decisions import (
@@ -82,6 +83,20 @@ def test_a_diverted_contact_waits_for_a_person() -> None:
     view = decide(View(), ContactDiverted(contact_id=CONTACT, reason="dialog_lost"))
     assert view.contacts[CONTACT].state == "handed_off"
     assert names_of(view) == {"diverted": 1}
+
+
+def test_who_asked_for_a_closed_queue_is_counted_there_and_waits_elsewhere() -> None:
+    after = {"item_id": f"i-{CONTACT}", "contact_id": CONTACT, "tenant": "demo", "waits_in": "desk"}
+    view = decide(
+        View(),
+        case.queued(CONTACT, 0),
+        AfterHoursTaken(**after, queue="billing", then="call_back"),
+        AfterHoursTaken(**after, queue="billing"),
+    )
+    for then in ("call_back", "nothing"):
+        assert view.counts[Count.of("after_hours", tenant="demo", at=case.at(50), queue="billing", then=then)] == 1
+    assert view.contacts[CONTACT].queue == case.queued(CONTACT, 0).queue
+    assert [row.type for row in view.history] == ["item.queued", "item.after_hours", "item.after_hours"]
 
 
 def test_an_item_is_answered_once_and_within_the_default_service_level() -> None:

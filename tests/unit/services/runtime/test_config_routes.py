@@ -74,6 +74,23 @@ async def test_what_does_not_fit_is_refused(client: AsyncClient, document: dict[
     assert (await put(client, document, tenant="south")).status_code == 422
 
 
+async def test_a_bad_document_never_replaces_a_good_one(
+    client: AsyncClient, bus: Any, tenants: Tenants, document: dict[str, Any]
+) -> None:
+    await put(client, document)
+    attic = {"name": "attic", "requires": [{"skill": "triage"}]}
+    answer = await put(client, document, version=2, queues=[*document["queues"], attic])
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "queues.1: nobody ever comes to queue 'attic': it has no intents, and no other queue leads to it. "
+        "Add intents: to it, make it another's after_hours queue, or take it away."
+    )
+    assert (await client.get("/v1/tenants/north")).json() == document
+    assert tenants.version("north") == 1
+    assert [len(log) for log in bus.logs.values()] == [1, 1]  # on `config` and on `intake`: the good one, once
+    assert (await put(client, document, version=2, flow="other")).json()["version"] == 2
+
+
 async def test_a_bus_that_is_down_is_503_and_nothing_is_adopted(
     client: AsyncClient, bus: Any, document: dict[str, Any]
 ) -> None:

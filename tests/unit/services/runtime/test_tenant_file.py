@@ -43,10 +43,15 @@ def test_times_dates_and_numbers_are_what_people_meant(tenant_file: Path) -> Non
         ("{skill: triage}", "{skil: triage}", "unknown key queues.0.requires.0.skil", "Did you mean skill?"),
         ("opens: 08:00,", "open: 08:00,", "unknown key facility.hours.week.mon.0.open", "Did you mean opens?"),
         ("cell: pool\n", "", "cell is missing", "Add cell."),
-        ("America/New_York", "America/Gotham", "no time zone is called", "Mend it"),
-        ("closes: 17:00", "closes: 07:00", "closes (07:00) is not after opens (08:00)", "Mend it"),
+        ("America/New_York", "America/Gotham", "no time zone is called", "Look the name up"),
+        ("closes: 17:00", "closes: 07:00", "closes (07:00) is not after opens (08:00)", "at 24:00"),
         ("+15005550100", "555-0100", "numbers.0: string should match", "Mend it"),
-        ("default_queue: triage", "default_queue: refills", "default_queue 'refills' is not among", "Mend it"),
+        (
+            "default_queue: triage",
+            "default_queue: refills",
+            "default_queue 'refills' is not among",
+            "Choose one of triage",
+        ),
         ("default_queue: triage", "cell: two", "key 'cell' is given twice", "Mend it"),
         ("cell: pool", "cell: [pool", "this is no YAML", "Mend it"),
         ("cell: pool", "cell: !!python/object:os.system x", "this is no YAML", "Mend it"),
@@ -68,6 +73,8 @@ def test_a_mistake_is_told_with_file_line_and_remedy(
         ("America/New_York", "America/Gotham", "Gotham"),
         ("default_queue: triage", "cell: two", "cell: two"),
         ("{skill: triage}", "{skil: triage}", "skil: triage"),
+        ("default_queue: triage", "default_queue: refills", "default_queue: refills"),
+        ("closes: 17:00", "closes: 07:00", "closes: 07:00"),
     ],
 )
 def test_the_line_is_the_one_to_mend(tenant_file: Path, old: str, new: str, part: str) -> None:
