@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
 
     def usable(self) -> bool:
         """Return whether the server waits for another request, as far as can be known without sending it."""
-        if not self._open or self._loop.time() - self._heard_at > _IDLE_S_MAX:
+        if not self._open or self._transport.is_closing() or self._loop.time() - self._heard_at > _IDLE_S_MAX:
             return False
         return not self._unread.poll(0)  # what comes between two requests is a farewell
 

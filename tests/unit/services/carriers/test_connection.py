@@ -1,17 +1,11 @@
 """A connection against servers on real sockets that say exactly what a test tells them to."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from services.carriers.connection import HEAD_BYTES_MAX, AnswerTooLarge, Connection, Origin, _reach, connect
 
@@ -80,6 +74,9 @@ class Wire(asyncio.Transport):
 
     def write(self, data):
         pass
+
+    def is_closing(self):
+        return False
 
     def abort(self):
         self.get_extra_info("socket").close()
@@ -329,28 +326,6 @@ async def test_all_addresses_dead_is_a_failure_in_time(server, monkeypatch):
 
 
 # ---- TLS
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """A certificate of its own authority for 127.0.0.1 and `localhost`, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = dt.datetime.now(dt.UTC)
-    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = tmp_path_factory.mktemp("tls") / "all.pem"
-    path.write_bytes(certificate.public_bytes(pem) + secret)
-    return path
 
 
 @pytest.fixture

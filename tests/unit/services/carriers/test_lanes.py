@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import ssl
 
 import httpx
 import pytest
@@ -177,3 +178,28 @@ async def test_a_connection_is_used_for_its_own_server_only(server, lanes):
         await transport.handle_async_request(httpx.Request("GET", url))
     await transport.aclose()
     assert server["connections"] == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_server_has_to_prove_who_it_is(authority, lanes, monkeypatch, known):
+    async def greet(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        await reader.read()
+        writer.transport.abort()
+
+    if known:
+        monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: ssl.create_default_context(cafile=authority))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority)
+    listening = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
+    transport = lanes(1)
+    request = httpx.Request("GET", f"https://localhost:{listening.sockets[0].getsockname()[1]}/")
+    if known:
+        assert (await transport.handle_async_request(request)).text == "hello"
+    else:
+        with pytest.raises(httpx.ConnectError):
+            await transport.handle_async_request(request)
+    await transport.aclose()
+    listening.close()
+    await asyncio.sleep(0)
