@@ -45,8 +45,9 @@ def _queued(state: CellState, data: made.ItemQueued, _at: datetime) -> None:
 
 
 def _urgency_changed(state: CellState, data: made.UrgencyChanged, _at: datetime) -> None:
-    item = _moved(state.items[data.item_id], data)
-    state.put_item(replace(item, urgency=data.urgency, queue=data.queue, requirements=data.requirements))
+    item = state.items[data.item_id]
+    moved = item_state.next_state(item.state, data.type)
+    state.put_item(replace(item, state=moved, urgency=data.urgency, queue=data.queue, requirements=data.requirements))
 
 
 def _reserved(state: CellState, data: made.AgentReserved, at: datetime) -> None:

@@ -7,6 +7,8 @@ equals the longest idle. The routing engine's policies take this module's place 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 
 from router import eligibility
 from router.entities import AgentRecord, Item
@@ -15,6 +17,9 @@ from schemas.ids import AgentId, TenantId
 from schemas.routing import Requirement
 
 CANDIDATES_MAX = 20
+CANDIDATES_KEPT: Final = 4096
+"""Until their state changes, the same agents stand beside every match: each is put into words once."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -88,10 +93,7 @@ def candidates(
     if ranked is None:
         able = [agent for agent in agents if eligibility.obstacle(item, agent, now=now) is None]
         ranked = _ranked(item, able)[:CANDIDATES_MAX]
-    shown = [
-        Candidate(agent_id=agent.agent_id, eligible=True, score=-place[0], idle_since=agent.idle_since)
-        for place, agent in ranked
-    ]
+    shown = [_able(agent.agent_id, -place[0], agent.idle_since) for place, agent in ranked]
     known = {agent.agent_id for _, agent in ranked}
     for agent in agents:
         if len(shown) >= CANDIDATES_MAX:
@@ -99,8 +101,18 @@ def candidates(
         if agent.agent_id not in known:
             against = eligibility.obstacle(item, agent, now=now)
             if against is not None:
-                shown.append(Candidate(agent_id=agent.agent_id, eligible=False, excluded_by=against))
+                shown.append(_unable(agent.agent_id, against))
     return tuple(shown)
+
+
+@lru_cache(CANDIDATES_KEPT)
+def _able(name: AgentId, score: float, idle_since: datetime | None) -> Candidate:
+    return Candidate(agent_id=name, eligible=True, score=score, idle_since=idle_since)
+
+
+@lru_cache(CANDIDATES_KEPT)
+def _unable(name: AgentId, against: str) -> Candidate:
+    return Candidate(agent_id=name, eligible=False, excluded_by=against)
 
 
 def _why(item: Item, agent: AgentRecord, *, of: int) -> str:
