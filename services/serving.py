@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from services.runtime.limits import Limits
 from services.runtime.process import Process
@@ -59,7 +59,7 @@ class Readiness:
 async def serve(
     processes: Sequence[Process],
     *,
-    app: FastAPI,
+    app: ASGIApp,
     readiness: Readiness,
     supervisor: Supervisor,
     listener: socket.socket,
@@ -117,7 +117,7 @@ def _end_at_the_latest(seconds: float) -> None:
     timer.start()
 
 
-def _server(app: FastAPI) -> _Server:
+def _server(app: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
