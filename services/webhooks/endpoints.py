@@ -15,6 +15,7 @@ from services.runtime.telemetry import WEBHOOK_SECONDS, WEBHOOKS, Metrics
 from services.webhooks.conversation import Answer, Conversation
 from services.webhooks.edge import Edge, Rejected
 from services.webhooks.gate import Busy
+from services.webhooks.lateness import Lateness
 from services.webhooks.statuses import Statuses
 
 _NO_CONTENT: Final = 204
@@ -30,6 +31,7 @@ class Endpoints:
     edge: Edge
     conversation: Conversation
     statuses: Statuses
+    lateness: Lateness
     clock: Clock
     metrics: Metrics
 
@@ -57,11 +59,13 @@ class Endpoints:
         return router
 
     async def _voice(self, request: Request) -> Outcome:
+        self.lateness.require_time()
         webhook = await self.edge.admit(request, VOICE)
         url = self.edge.public_url + VOICE
         return _told(await self.conversation.arrive(webhook, url, pending=_query(request).get("h", "")))
 
     async def _turn(self, request: Request) -> Outcome:
+        self.lateness.require_time()
         webhook = await self.edge.admit(request, TURN)
         query = _query(request)
         token = query.get("s", "")

@@ -24,6 +24,7 @@ from services.webhooks.endpoints import Endpoints
 from services.webhooks.gate import Gate
 from services.webhooks.hold_music import MEDIA_TYPE as WAV
 from services.webhooks.hold_music import hold_music
+from services.webhooks.lateness import Lateness
 from services.webhooks.scripts import load_scripts
 from services.webhooks.spool import Spool
 from services.webhooks.spooling import SpoolingPublisher
@@ -81,12 +82,15 @@ def build(
     )
     bodies = Gate("webhook_bodies_max", limits.webhook_bodies_max, metrics)
     edge = Edge(Accounts(tenants, secrets, clock), public_url, limits, bodies)
-    endpoints = Endpoints(edge=edge, conversation=conversation, statuses=statuses, clock=clock, metrics=metrics)
+    lateness = Lateness(clock, limits=limits, metrics=metrics)
+    endpoints = Endpoints(
+        edge=edge, conversation=conversation, statuses=statuses, lateness=lateness, clock=clock, metrics=metrics
+    )
     return Process(
         name="webhooks",  # always ready: a bus that is away is no reason to turn callers away
         routes=(endpoints.router(), _media()),
         posts=endpoints.posts(),
-        loops=(spooling.run,) if spooling else (),
+        loops=(lateness.keep_measuring, *([spooling.run] if spooling else [])),
         settle=spooling.drain if spooling else None,
         finish=spooling.close if spooling else None,
     )
