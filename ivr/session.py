@@ -7,7 +7,7 @@ So any pod takes any turn, without a store and without a lock. The price is size
 import json
 from typing import Any, Final, Self
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from schemas.errors import MalformedInput
 from schemas.ids import CellId, ContactId, TenantId
@@ -21,36 +21,38 @@ START: Final = "start"
 WAITING: Final = "waiting"
 ENDED: Final = "ended"
 
-_SHORT: Final = {
-    "contact_id": "c", "tenant": "t", "cell": "p", "carrier": "k", "account": "a", "call": "l", "number": "n",
-    "caller": "f", "language": "g", "turn": "i", "node": "o", "misunderstood": "m", "silent": "s", "urgency": "u",
-    "intent": "w", "red_flags": "r", "said": "d", "waits": "q", "ordinal": "z",
-}  # fmt: skip
-_LONG: Final = {short: long for long, short in _SHORT.items()}
-
 
 class Session(LogModel):
-    """One call's place in the dialog. A field of a newer release is ignored, so that a rolling deploy loses nobody."""
+    """One call's place in the dialog. A field of a newer release is ignored, so that a rolling deploy loses nobody.
 
-    contact_id: ContactId = Field(max_length=36)
-    tenant: TenantId = Field(max_length=40)
-    cell: CellId = Field(max_length=40)
-    carrier: str = Field(default="twilio", max_length=20)
-    account: str = Field(max_length=64)
-    call: str = Field(max_length=128)
-    number: str = Field(max_length=20, description="the tenant's number that was dialled")
-    caller: str | None = Field(default=None, max_length=40, repr=False, description="the caller's number, if shown")
-    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
-    turn: int = Field(default=0, ge=0, description="of the input that comes next; 0 is the start")
-    node: str = Field(default=START, max_length=40)
-    misunderstood: int = Field(default=0, ge=0, description="in a row")
-    silent: int = Field(default=0, ge=0, description="in a row")
-    urgency: UrgencyWord = Urgency.ROUTINE
-    intent: str | None = Field(default=None, max_length=40)
-    red_flags: tuple[str, ...] = Field(default=(), repr=False)
-    said: tuple[str, ...] = Field(default=(), repr=False)
-    waits: int = Field(default=0, ge=0, description="turns of the waiting loop")
-    ordinal: int = Field(default=0, ge=0, description="how often the caller came back from an agent that was lost")
+    Fields are written under their aliases, since what they are written into is short.
+    """
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    contact_id: ContactId = Field(alias="c", max_length=36)
+    tenant: TenantId = Field(alias="t", max_length=40)
+    cell: CellId = Field(alias="p", max_length=40)
+    carrier: str = Field(alias="k", default="twilio", max_length=20)
+    account: str = Field(alias="a", max_length=64)
+    call: str = Field(alias="l", max_length=128)
+    number: str = Field(alias="n", max_length=20, description="the tenant's number that was dialled")
+    caller: str | None = Field(
+        alias="f", default=None, max_length=40, repr=False, description="the caller's number, if shown"
+    )
+    language: str = Field(alias="g", default="en", pattern=r"^[a-z]{2}$")
+    turn: int = Field(alias="i", default=0, ge=0, description="of the input that comes next; 0 is the start")
+    node: str = Field(alias="o", default=START, max_length=40)
+    misunderstood: int = Field(alias="m", default=0, ge=0, description="in a row")
+    silent: int = Field(alias="s", default=0, ge=0, description="in a row")
+    urgency: UrgencyWord = Field(alias="u", default=Urgency.ROUTINE)
+    intent: str | None = Field(alias="w", default=None, max_length=40)
+    red_flags: tuple[str, ...] = Field(alias="r", default=(), repr=False)
+    said: tuple[str, ...] = Field(alias="d", default=(), repr=False)
+    waits: int = Field(alias="q", default=0, ge=0, description="turns of the waiting loop")
+    ordinal: int = Field(
+        alias="z", default=0, ge=0, description="how often the caller came back from an agent that was lost"
+    )
 
     def to_bytes(self) -> bytes:
         """Return the session in at most `BYTES_MAX` bytes; equal sessions give equal bytes.
@@ -64,8 +66,7 @@ class Session(LogModel):
         return octets
 
     def _octets(self) -> bytes:
-        fields = self.model_dump(mode="json", exclude_defaults=True)
-        return _compact({_SHORT[name]: value for name, value in fields.items()})
+        return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()
 
     def _smaller(self) -> Self:
         """Return a copy without what is needed least: the oldest words, the caller's number, the least grave flag."""
@@ -80,14 +81,13 @@ class Session(LogModel):
     def from_bytes(cls, octets: bytes) -> Self:
         """Read what `to_bytes` wrote. Raises `MalformedInput`, which quotes nothing, for anything else."""
         try:
-            fields = json.loads(octets)
-            return cls.model_validate({_LONG.get(name, name): value for name, value in fields.items()})
-        except (ValueError, AttributeError, RecursionError, ValidationError):
+            return cls.model_validate_json(octets)
+        except ValidationError:
             raise MalformedInput("no dialog session") from None
 
     def with_(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked like any other session."""
-        return type(self).model_validate({**dict(self), **changes})
+        return type(self).model_validate(self.__dict__ | changes)
 
     def remembering(self, text: str) -> Self:
         """Return a copy that also knows what was just said, as far as it fits; the oldest gives way."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import time
+from functools import lru_cache
 from string import Formatter
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ _NOON: Final = 12
 _SPANISH_NIGHT: Final = 19
 _SPANISH_MORNING: Final = 6
 _MUSIC_S: Final = 60.0
+_SPOKEN_KEPT: Final = 1024
 
 
 class Prompts(EdgeModel):
@@ -45,7 +47,13 @@ class Prompts(EdgeModel):
 
     def say(self, prompt: str, language: str, /, **values: object) -> Say:
         """Return a prompt as an instruction."""
-        return Say(text=self.text(prompt, language, **values), language=language)
+        return spoken(self.text(prompt, language, **values), language)
+
+
+@lru_cache(maxsize=_SPOKEN_KEPT)
+def spoken(text: str, language: str) -> Say:
+    """Return words of ours or of a tenant as an instruction; they are few and said all the time."""
+    return Say(text=text, language=language)
 
 
 def load_prompts(documents: Mapping[str, Mapping[str, Any]], *, used: Iterable[str] = ()) -> Prompts:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from ivr.flow import Flow
 from ivr.session import FLAGS_MAX, WAITING, Session
-from ivr.speech import Prompts, answer_by_s
+from ivr.speech import Prompts, answer_by_s, spoken
 from schemas.contacts import ContactArrived, DialogTurned, HandedOff, SelfServed, UrgencyRaised
 from schemas.dialog import Gather, Instruction, Play, Say
 from schemas.routing import Urgency
@@ -23,6 +23,7 @@ ANSWER_S: Final = 6.0  # of silence after a question
 HOLD_ANSWER_S: Final = 3.0  # of silence after a stretch of hold music, before it plays on
 OPENING_DAYS: Final = 14  # how far ahead an opening is told
 _MINUTE_S: Final = 60
+_MUSIC: Final = Play(sound="hold_music")
 _LONG_WAIT_MIN: Final = 30
 
 
@@ -85,14 +86,13 @@ class Setting:
 def notice(tenant: TenantConfig, language: str) -> Say:
     """Return the tenant's emergency notice in a language, or in the first one that it is written in."""
     texts = tenant.emergency.notice
-    spoken = language if language in texts else next(iter(texts))
-    return Say(text=texts[spoken], language=spoken)
+    known = language if language in texts else next(iter(texts))
+    return spoken(texts[known], known)
 
 
 def hold(session: Session, *said: Say) -> Gather:
     """Return one stretch of the waiting loop: a few words, music, and an ear for the caller all the time."""
-    music = Play(sound="hold_music")
-    return Gather(prompts=(*said, music), timeout_s=HOLD_ANSWER_S, language=session.language)
+    return Gather(prompts=(*said, _MUSIC), timeout_s=HOLD_ANSWER_S, language=session.language)
 
 
 def expected_wait(session: Session, setting: Setting) -> tuple[Say, ...]:

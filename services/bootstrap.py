@@ -29,6 +29,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.config_routes import config_routes
 from services.runtime.crypto import ROOT_KEYS, RootKeys, UrlSeal, Vault, load_root_keys
 from services.runtime.database import open_database
+from services.runtime.direct import Direct
 from services.runtime.embedded_bus import EmbeddedBus
 from services.runtime.health import health_routes
 from services.runtime.identity import KEY_FILE, DevelopmentKey, Identity
@@ -318,12 +319,12 @@ def _configuration(parts: Parts) -> Process:
     return Process(name="configuration", vital=False, loops=(partial(follow_config, parts.bus, parts.tenants),))
 
 
-def _application(parts: Parts, processes: Sequence[Process], readiness: Readiness) -> FastAPI:
+def _application(parts: Parts, processes: Sequence[Process], readiness: Readiness) -> Direct:
     app = FastAPI(title="Frontdoor", version="0.1.0", docs_url=None, redoc_url=None)
-    for process in processes:  # carriers' webhooks first: routes are looked through in order
+    for process in processes:
         for routes in process.routes:
             app.include_router(routes)
     if any(process.name == "console" for process in processes):
         app.include_router(config_routes(parts.identity, parts.bus, parts.tenants, parts.clock))
     app.include_router(health_routes(parts.metrics, readiness.not_ready))
-    return app
+    return Direct(app, {path: endpoint for process in processes for path, endpoint in process.posts.items()})

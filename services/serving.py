@@ -11,31 +11,23 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
-import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from services.runtime.limits import Limits
 from services.runtime.process import Process
 from services.runtime.settings import Settings
 from services.runtime.telemetry import get_logger
 from services.supervision import ProcessFailed, Supervisor
+from services.web_server import WebServer
 
 DEMO_STOP_S: Final = 2.0
 READY_POLL_S: Final = 0.02
 END_S: Final = 4.8  # from the signal
 log = get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to us, since it is not the only thing to end."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Readiness:
@@ -59,7 +51,7 @@ class Readiness:
 async def serve(
     processes: Sequence[Process],
     *,
-    app: FastAPI,
+    app: ASGIApp,
     readiness: Readiness,
     supervisor: Supervisor,
     listener: socket.socket,
@@ -72,7 +64,7 @@ async def serve(
     `demo_clients` starts the simulated carrier, callers and agents once all is ready. Raises `ProcessFailed` at the end
     if a loop has failed that calls depend on.
     """
-    server = _server(app)
+    server = WebServer(app)
     stop = _stop_on_signal()
     _settle_memory()  # before the loops: a router that is ready claims at once, and nobody decides until it reads that
     async with asyncio.TaskGroup() as group:
@@ -115,25 +107,6 @@ def _end_at_the_latest(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
-
-
-def _server(app: FastAPI) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,  # our public address is a setting; headers that a client may write decide nothing
-            lifespan="off",
-            loop="none",
-            ws="websockets-sansio",
-            ws_max_size=1 << 20,  # the gateway closes a frame over its own limit itself, with a reason
-            ws_per_message_deflate=False,  # a context costs more memory than a socket (short frames gain nothing)
-            ws_ping_interval=None,  # the gateway pings by frames that a page can answer
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
-    )
 
 
 def _stop_on_signal() -> asyncio.Event:

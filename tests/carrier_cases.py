@@ -14,6 +14,7 @@ from schemas.tenant_config import TenantConfig
 from schemas.topics import DECISIONS
 from services.runtime.bus import Message
 from services.runtime.codec import decode_fact, encode
+from services.runtime.direct import Direct
 
 NOW = datetime(2030, 1, 7, 9, 2, tzinfo=UTC)
 PUBLIC = "https://clinic.example"
@@ -76,12 +77,13 @@ class RecordingBus:
 
 
 class Carrier:
-    """Posts webhooks to routes as the carrier would, signed by its own library."""
+    """Posts webhooks to a process as the carrier would, signed by its own library."""
 
-    def __init__(self, routes):
+    def __init__(self, process):
         app = FastAPI()
-        for route in routes:
+        for route in process.routes:
             app.include_router(route)
+        app = Direct(app, process.posts)
         # Another host than the public one, as behind a proxy.
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://10.0.0.7:9000")
 

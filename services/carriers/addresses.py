@@ -20,6 +20,7 @@ STATUS: Final = f"{BASE}/status"
 HOLD_MUSIC: Final = "/v1/media/hold.wav"
 TOKEN_CHARS_MAX: Final = 4000  # a longer one was not made here
 _STATUS_PURPOSE: Final = "status"
+_MARK: Final = b'"returned":true'  # in what `returning` seals; a session has it nowhere, since JSON escapes quotes
 
 
 class AgentLeg(EdgeModel):
@@ -107,6 +108,8 @@ def _of_call(what: str, account: str, call: str) -> str:
 
 def returning_of(payload: bytes) -> Returning | None:
     """Return the caller who comes back, or None if the payload is a session of the dialog."""
+    if _MARK not in payload:
+        return None
     try:
         return Returning.model_validate_json(payload)
     except ValidationError:

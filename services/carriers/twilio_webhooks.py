@@ -33,6 +33,13 @@ ENDED: Final[Mapping[str, CallEndCause]] = {
 
 ANSWERED: Final = "in-progress"
 
+_READ: Final = frozenset(
+    {
+        "CallSid", "To", "Called", "From", "Caller", "CallStatus", "Digits", "SpeechResult", "DialCallStatus",
+        "Timestamp",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
@@ -84,7 +91,7 @@ def webhook_of(fields: Sequence[Field]) -> Webhook:
     Raises:
         MalformedInput: a field that every webhook carries is missing or cannot be what it says.
     """
-    form = {key: _clean(value) for key, value in fields}
+    form = {key: _clean(value) for key, value in fields if key in _READ}
     heard, text = _heard(form)
     return Webhook(
         account=account_of(fields),
@@ -94,7 +101,7 @@ def webhook_of(fields: Sequence[Field]) -> Webhook:
         call_status=form.get("CallStatus", ""),
         heard=heard,
         text=text,
-        at=_time(form.get("Timestamp", "")),
+        at=_time(form["Timestamp"]) if "Timestamp" in form else None,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -14,6 +15,7 @@ LANGUAGES: Final = {"en": "en-US", "es": "es-US"}
 HOLD_MUSIC: Final = "hold_music"
 _PROLOGUE: Final = '<?xml version="1.0" encoding="UTF-8"?>'
 _HINTS_CHARS_MAX: Final = 2000
+_WORDS_KEPT: Final = 1024  # what is said and asked are a tenant's and our own words: few, and none of a caller's
 # XML 1.0 has no way to write these; a document with one of them is an error tone for the caller.
 _UNWRITABLE: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
 
@@ -72,35 +74,56 @@ def _verb(instruction: Instruction, addresses: Addresses) -> str:
 
 def _prompt(prompt: Say | Play, addresses: Addresses) -> str:
     if isinstance(prompt, Say):
-        return _element("Say", [("language", _language(prompt.language))], _text(prompt.text))
+        return _said(prompt.text, prompt.language)
     return _element("Play", [], _text(addresses.hold_music if prompt.sound == HOLD_MUSIC else prompt.sound))
 
 
+@lru_cache(maxsize=_WORDS_KEPT)
+def _said(text: str, language: str) -> str:
+    return _element("Say", [("language", _language(language))], _text(text))
+
+
 def _gather(gather: Gather, addresses: Addresses) -> str:
+    how = _listening(gather.timeout_s, gather.digits_max, gather.language, gather.hints, speech=gather.speech)
+    prompts = "".join(_prompt(prompt, addresses) for prompt in gather.prompts)
+    return _element("Gather", [("action", addresses.turn)], prompts, written=how)
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def _listening(timeout_s: float, digits_max: int, language: str, hints: tuple[str, ...], *, speech: bool) -> str:
+    """Write how to listen; all attributes of a gather but where it leads."""
     attributes = [
-        ("input", "dtmf speech" if gather.speech else "dtmf"),
-        ("action", addresses.turn),
+        ("input", "dtmf speech" if speech else "dtmf"),
         ("method", "POST"),
         ("actionOnEmptyResult", "true"),
-        ("timeout", str(math.ceil(gather.timeout_s))),
-        ("numDigits", str(gather.digits_max)),
-        ("language", _language(gather.language)),
+        ("timeout", str(math.ceil(timeout_s))),
+        ("numDigits", str(digits_max)),
+        ("language", _language(language)),
     ]
-    if gather.speech:
+    if speech:
         attributes.append(("speechTimeout", "auto"))
-        if gather.hints:
-            attributes.append(("hints", ",".join(gather.hints)[:_HINTS_CHARS_MAX]))
-    return _element("Gather", attributes, "".join(_prompt(prompt, addresses) for prompt in gather.prompts))
+        if hints:
+            attributes.append(("hints", ",".join(hints)[:_HINTS_CHARS_MAX]))
+    return _attributes(attributes)
 
 
 def _language(language: str) -> str:
     return LANGUAGES.get(language, language)
 
 
-def _element(name: str, attributes: Iterable[tuple[str, str]], content: str = "") -> str:
-    written = "".join(f" {key}={quoteattr(value.translate(_UNWRITABLE))}" for key, value in attributes)
+def _element(name: str, attributes: Iterable[tuple[str, str]], content: str = "", *, written: str = "") -> str:
+    """Write an element; `written` are attributes that are written already."""
+    written += _attributes(attributes)
     return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written}/>"
 
 
+def _attributes(attributes: Iterable[tuple[str, str]]) -> str:
+    return "".join([f" {key}={quoteattr(_writable(value))}" for key, value in attributes])
+
+
 def _text(value: str) -> str:
-    return escape(value.translate(_UNWRITABLE))
+    return escape(_writable(value))
+
+
+def _writable(value: str) -> str:
+    return value if value.isprintable() else value.translate(_UNWRITABLE)

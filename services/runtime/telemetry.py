@@ -23,7 +23,7 @@ from prometheus_client.metrics_core import CounterMetricFamily
 Kind = Literal["counter", "gauge", "histogram", "total"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is declared once: two are the same if they are one
 class Metric:
     """A declared metric.
 
@@ -185,20 +185,33 @@ LOG_KEYS: Final = frozenset(
 )  # fmt: skip
 
 
+_Series = tuple[Metric, tuple[tuple[str, str], ...]]  # a metric and its labels
+
+
 class Metrics:
-    """The metrics of one process, in a registry of its own."""
+    """The metrics of one process, in a registry of its own.
+
+    Series of counters and histograms are kept once they were looked up, since nothing ever forgets them; looking one up
+    costs many times what counting does.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._known: dict[Metric, Counter | Gauge | Histogram] = {}
+        self._counters: dict[_Series, Counter] = {}
+        self._histograms: dict[_Series, Histogram] = {}
         self._totals = _Totals()
         self._registry.register(self._totals)
 
     def count(self, metric: Metric, n: float = 1, **labels: str) -> None:
         """Add `n` >= 0 to a counter."""
-        known = self._of(metric, "counter", labels)
-        assert isinstance(known, Counter)
-        (known.labels(**labels) if labels else known).inc(n)
+        series = metric, tuple(labels.items())
+        counter = self._counters.get(series)
+        if counter is None:
+            known = self._of(metric, "counter", labels)
+            assert isinstance(known, Counter)
+            counter = self._counters[series] = known.labels(**labels) if labels else known
+        counter.inc(n)
 
     def set(self, metric: Metric, value: float, **labels: str) -> None:
         """Set a gauge, or the absolute value of a total."""
@@ -212,9 +225,13 @@ class Metrics:
 
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
         """Put a value into a histogram; seconds unless the metric's name says otherwise."""
-        known = self._of(metric, "histogram", labels)
-        assert isinstance(known, Histogram)
-        (known.labels(**labels) if labels else known).observe(value)
+        series = metric, tuple(labels.items())
+        histogram = self._histograms.get(series)
+        if histogram is None:
+            known = self._of(metric, "histogram", labels)
+            assert isinstance(known, Histogram)
+            histogram = self._histograms[series] = known.labels(**labels) if labels else known
+        histogram.observe(value)
 
     def clear(self, metric: Metric) -> None:
         """Forget all labelled values of a gauge or total, before they are set anew."""

@@ -12,6 +12,7 @@ from ivr.session import Session
 from schemas import ids
 from schemas.dialog import Heard
 from schemas.errors import MalformedInput
+from schemas.ids import TenantId
 from schemas.tenant_config import TenantConfig
 from services.carriers.addresses import CarrierAddresses, Returning, returning_of
 from services.carriers.twilio_webhooks import CARRIER, Webhook
@@ -60,15 +61,16 @@ class Callers:
         """
         payload = self.addresses.open_turn(token, account=webhook.account, call=webhook.call)
         leg = returning_of(payload)
-        tenant = self.tenants.get(leg.tenant if leg else Session.from_bytes(payload).tenant)
-        if tenant is None or not has_account(tenant, webhook.account):
-            raise MalformedInput("the session's tenant is not here")
         if leg is not None:
+            tenant = self._owner(leg.tenant, webhook)
             return self._after_conference(leg, webhook, tenant), tenant, True
-        return Session.from_bytes(payload), tenant, False
+        session = Session.from_bytes(payload)
+        return session, self._owner(session.tenant, webhook), False
 
     def pending(self, token: str, webhook: Webhook) -> tuple[Heard, ...]:
         """Return what was heard before and is still to be processed; nothing if the token does not open."""
+        if not token:
+            return ()  # as nearly always
         try:
             return _PENDING.validate_json(self.addresses.open_heard(token, account=webhook.account, call=webhook.call))
         except (MalformedInput, ValidationError):
@@ -82,6 +84,12 @@ class Callers:
         dumped = [{"kind": one.kind, "text": one.text[:_PENDING_CHARS_MAX]} for one in kept]
         payload = json.dumps(dumped, ensure_ascii=False, separators=(",", ":")).encode()
         return self.addresses.again(url, payload, account=webhook.account, call=webhook.call)
+
+    def _owner(self, name: TenantId, webhook: Webhook) -> TenantConfig:
+        tenant = self.tenants.get(name)
+        if tenant is None or not has_account(tenant, webhook.account):
+            raise MalformedInput("the session's tenant is not here")
+        return tenant
 
     def _after_conference(self, leg: Returning, webhook: Webhook, tenant: TenantConfig) -> Session:
         session = dialog.opened(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 
 from schemas.errors import ConfigurationError, MalformedInput
 from services.carriers.accounts import Accounts
@@ -88,12 +87,15 @@ class Edge:
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_S_MAX):
-                async for chunk in request.stream():
-                    body += chunk
+                more = True
+                while more:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise Rejected(_BAD_REQUEST, "cut_off")
+                    body += message.get("body", b"")
                     if len(body) > self.limits.webhook_body_bytes_max:
                         raise Rejected(_TOO_LARGE, "too_large")
+                    more = message.get("more_body", False)
         except TimeoutError:
             raise Rejected(_TIMEOUT, "too_slow") from None
-        except ClientDisconnect:
-            raise Rejected(_BAD_REQUEST, "cut_off") from None
         return bytes(body)

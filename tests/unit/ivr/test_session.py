@@ -28,6 +28,16 @@ def test_a_typical_session_is_small() -> None:
     assert len(Session(**SMALL).to_bytes()) < 120
 
 
+def test_sessions_of_calls_that_are_on_the_line_now_are_still_read() -> None:
+    session = Session(**SMALL, urgency="urgent", said=("uno", "ñ"), turn=3, node="menu")
+    octets = (
+        f'{{"c":"{"c" * 36}","t":"demo","p":"demo","a":"AC1","l":"CA1","n":"+15005550100","i":3,"o":"menu",'
+        '"u":"urgent","d":["uno","ñ"]}'
+    ).encode()
+    assert session.to_bytes() == octets
+    assert Session.from_bytes(octets) == session
+
+
 def test_the_largest_session_still_fits_into_a_url() -> None:
     longest = sorted(LEVELS, key=len)[-4:]
     session = Session(

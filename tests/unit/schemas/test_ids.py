@@ -1,5 +1,7 @@
 """Ids that follow from what they name."""
 
+from uuid import uuid5
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,11 @@ def test_ids_are_the_same_for_ever():
 @given(PARTS, PARTS)
 def test_different_parts_give_different_ids(one, other):
     assert (ids.derived_id(*one) == ids.derived_id(*other)) == (one == other)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), max_size=4))
+def test_an_id_is_a_uuid_of_version_5(parts):
+    assert ids.derived_id(*parts) == str(uuid5(ids.NAMESPACE, "\x1f".join(parts)))
 
 
 def test_kinds_never_meet():

@@ -44,7 +44,7 @@ async def world(tmp_path):
         )
 
     world.build = build
-    world.rebuild = lambda **more: Carrier(build(**more).routes)
+    world.rebuild = lambda **more: Carrier(build(**more))
     world.carrier = world.rebuild()
     world.counted = lambda kind, outcome: world.metrics.value(WEBHOOKS, kind=kind, outcome=outcome)
     return world

@@ -19,7 +19,7 @@ async def away(world, tmp_path):
     """The process with a spool, its loops at work, and a bus that is away."""
     world.limits = Limits(webhook_answer_s=5.0, spool_after_s=0.02, status_pause_s=0.0, spool_facts_max=4)
     process = world.build(spool=tmp_path / "spool")
-    away = SimpleNamespace(world=world, process=process, carrier=Carrier(process.routes))
+    away = SimpleNamespace(world=world, process=process, carrier=Carrier(process))
     loops = [asyncio.create_task(loop()) for loop in process.loops]
     world.bus.broken = True
     yield away
