@@ -37,6 +37,7 @@ from services.runtime.telemetry import (
 )
 
 _RETRY_S: Final = 0.5  # between attempts while the bus is away
+_TURN_MIN: Final = 20  # steps after which others have their turn; fewer are what a busy second brings, one at a time
 _BATCH_MAX: Final = 1000  # renewals in one publish
 _LAST_WORDS_S: Final = 0.3  # at the end, for the close frames of the last desktops
 
@@ -116,9 +117,11 @@ class Relay:
                     self._read_to[partition] >= ends[partition] for partition in ends
                 ):
                     self._catch_up()
-                for one in await self._fetch(reader):
+                decided = await self._fetch(reader)
+                for one in decided:
                     self.tell(one)
-                await asyncio.sleep(0)  # a long log is read in turns with everything else
+                if len(decided) >= _TURN_MIN or not self.caught_up.is_set():
+                    await asyncio.sleep(0)  # a long log is read in turns with everything else
 
     async def _ends(self) -> Mapping[int, int]:
         places = [Place(DECISIONS.name, partition) for partition in range(self._bus.partitions)]

@@ -51,10 +51,11 @@ def fold_fact(view: View, told: Told) -> None:
         )
 
 
-def subject_of(data: object) -> str | None:
+def subject_of(data: BaseModel) -> str | None:
     """Return the contact, reservation or item that an event is about; None keeps it out of history."""
+    fields = vars(data)
     for name in ("contact_id", "reservation_id", "item_id"):
-        value = getattr(data, name, None)
+        value = fields.get(name)
         if value is not None:
             return str(value)
     return None
@@ -65,9 +66,9 @@ def plain_json(data: BaseModel) -> str:
     return data.model_dump_json(exclude={"sealed", "type", "schema_version"}, exclude_none=True)
 
 
-def sealed_json(data: object) -> str | None:
+def sealed_json(data: BaseModel) -> str | None:
     """Return the sealed part of an event, still sealed."""
-    sealed = getattr(data, "sealed", None)
+    sealed = vars(data).get("sealed")
     return None if sealed is None else str(sealed.model_dump_json())
 
 

@@ -29,9 +29,10 @@ def build(
     """
     limits = limits or Limits()
     mine = tuple(range(bus.partitions)) if partitions is None else tuple(partitions)
+    store = Store(engine)
     worker = RecordsWorker(
         bus=bus,
-        store=Store(engine),
+        store=store,
         open_steps=lambda starts: DecisionsReader(bus, partitions=mine, starts=starts),
         partitions=mine,
         metrics=metrics,
@@ -45,4 +46,4 @@ def build(
         return None if worker.trouble is None else f"the {worker.trouble} does not answer"
 
     loops = (worker.run, export) if 0 in mine else (worker.run,)
-    return Process(name="records", vital=False, loops=loops, not_ready=not_ready)
+    return Process(name="records", vital=False, loops=loops, not_ready=not_ready, finish=store.close)

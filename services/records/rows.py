@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from pydantic import BaseModel
+
 from schemas.routing import ContactState
 
 # A contact's states in the order in which it goes through them; a late fact never moves it back.
@@ -175,17 +177,17 @@ class Keys:
     tenants: frozenset[str]
 
 
-def keys_of(data: Iterable[object], tenants: Iterable[str | None]) -> Keys:
+def keys_of(data: Iterable[BaseModel], tenants: Iterable[str | None]) -> Keys:
     """Collect the ids of rows that these facts and decisions touch; their fields are named alike everywhere."""
     found: dict[str, set[str]] = {"contact_id": set(), "item_id": set(), "reservation_id": set(), "agent_id": set()}
     of_tenants = {tenant for tenant in tenants if tenant}
-    events = [part for event in data for part in (event, *getattr(event, "released", ()))]
-    for event in events:
+    events = [vars(part) for event in data for part in (event, *vars(event).get("released", ()))]
+    for event in events:  # by its fields: to ask a model for one that it lacks costs ten times as much
         for name, values in found.items():
-            value = getattr(event, name, None)
+            value = event.get(name)
             if value is not None:
                 values.add(value)
-        tenant = getattr(event, "tenant", None)
+        tenant = event.get("tenant")
         if tenant is not None:
             of_tenants.add(tenant)
     return Keys(

@@ -8,22 +8,26 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.records.fold_decisions import DecidedStep, fold_step
 from services.records.fold_facts import Told, fold_fact
 from services.records.rows import AgentRow, ContactRow, ItemRow, Keys, ReservationRow, View, keys_of
 from services.runtime import tables
 from services.runtime.bus import Place
-from services.runtime.database import writing
+from services.runtime.database import Writing
 
 _ROWS: Final[Mapping[str, tuple[Table, str, type[Any]]]] = {
     "contacts": (tables.contacts, "id", ContactRow),
     "items": (tables.items, "id", ItemRow),
     "reservations": (tables.reservations, "id", ReservationRow),
     "agents": (tables.agents, "agent_id", AgentRow),
+}
+_WITH_IDS: Final = {
+    name: select(table).where(table.c[key].in_(bindparam("ids", expanding=True)))
+    for name, (table, key, _) in _ROWS.items()
 }
 
 
@@ -45,18 +49,13 @@ class Store:
     """The read model in a database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._writing = Writing(engine)
         self._insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._made: dict[str, Any] = {}  # the write statement of each table
 
     async def start(self, firsts: Mapping[Place, int]) -> dict[Place, int]:
         """Return the next offset of each place; one without a position gets the offset given here."""
-        rows = [{"topic": place.topic, "partition": place.partition, "next_offset": n} for place, n in firsts.items()]
-        async with writing(self._engine).begin() as connection:
-            statement = self._insert(tables.positions).on_conflict_do_nothing()
-            await self._write(connection, statement, rows, ["topic", "partition"])
-            stored = await self._positions(connection, {place.partition for place in firsts})
-        return {place: stored[place] for place in firsts}
+        return await self._writing.transact(lambda connection: self._start(connection, firsts))
 
     async def apply(self, batch: Batch) -> None:
         """Fold a batch into the database, once. Doing it again changes nothing.
@@ -64,88 +63,103 @@ class Store:
         Raises:
             PositionsMoved: the database stands neither before nor after this batch.
         """
-        async with writing(self._engine).begin() as connection:
-            partitions = {place.partition for place in batch.before}
-            stored = await self._positions(connection, partitions, lock=True)
-            places = {place: stored.get(place) for place in batch.before}
-            if places == dict(batch.after):
-                return  # an earlier attempt was committed, although its answer was lost
-            if places != dict(batch.before):
-                raise PositionsMoved
-            await self._fold(connection, batch)
-            await self._save_positions(connection, batch.after)
+        await self._writing.transact(lambda connection: self._apply(connection, batch))
 
-    async def _fold(self, connection: AsyncConnection, batch: Batch) -> None:
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._writing.close()
+
+    # ---- one transaction
+
+    def _start(self, connection: Connection, firsts: Mapping[Place, int]) -> dict[Place, int]:
+        rows = [{"topic": place.topic, "partition": place.partition, "next_offset": n} for place, n in firsts.items()]
+        statement = self._insert(tables.positions).on_conflict_do_nothing()
+        self._write(connection, statement, rows, ["topic", "partition"])
+        stored = self._positions(connection, {place.partition for place in firsts})
+        return {place: stored[place] for place in firsts}
+
+    def _apply(self, connection: Connection, batch: Batch) -> None:
+        partitions = {place.partition for place in batch.before}
+        stored = self._positions(connection, partitions, lock=True)
+        places = {place: stored.get(place) for place in batch.before}
+        if places == dict(batch.after):
+            return  # an earlier attempt was committed, although its answer was lost
+        if places != dict(batch.before):
+            raise PositionsMoved
+        self._fold(connection, batch)
+        self._save_positions(connection, batch.after)
+
+    def _fold(self, connection: Connection, batch: Batch) -> None:
         data = [told.envelope.data for told in batch.facts]
         decisions = [decision for _, decided in batch.steps for decision in decided.step.decisions]
         keys = keys_of([*data, *decisions], [told.envelope.tenant for told in batch.facts])
-        view = await self._load(connection, keys)
+        view = self._load(connection, keys)
         for told in batch.facts:
             fold_fact(view, told)
         for partition, decided in batch.steps:
             fold_step(view, decided, partition)
-        await self._save(connection, view)
+        self._save(connection, view)
 
     # ---- reading
 
-    async def _positions(
-        self, connection: AsyncConnection, partitions: Collection[int], *, lock: bool = False
+    def _positions(
+        self, connection: Connection, partitions: Collection[int], *, lock: bool = False
     ) -> dict[Place, int]:
         query = select(tables.positions).where(tables.positions.c.partition.in_(sorted(partitions)))
         query = query.order_by(tables.positions.c.topic, tables.positions.c.partition)
-        rows = await connection.execute(query.with_for_update() if lock else query)
+        rows = connection.execute(query.with_for_update() if lock else query)
         return {Place(row.topic, row.partition): row.next_offset for row in rows}
 
-    async def _load(self, connection: AsyncConnection, keys: Keys) -> View:
+    def _load(self, connection: Connection, keys: Keys) -> View:
         view = View()
-        view.contacts = await self._rows(connection, "contacts", keys.contacts)
-        view.items = await self._rows(connection, "items", keys.items)
-        view.reservations = await self._rows(connection, "reservations", keys.reservations)
-        view.agents = await self._rows(connection, "agents", keys.agents)
+        view.contacts = self._rows(connection, "contacts", keys.contacts)
+        view.items = self._rows(connection, "items", keys.items)
+        view.reservations = self._rows(connection, "reservations", keys.reservations)
+        view.agents = self._rows(connection, "agents", keys.agents)
         tenants = keys.tenants | {item.tenant for item in view.items.values() if item.tenant}
         if tenants:
-            await self._load_levels(connection, view, tenants)
+            self._load_levels(connection, view, tenants)
         return view
 
-    async def _rows(self, connection: AsyncConnection, name: str, ids: Collection[str]) -> dict[str, Any]:
+    def _rows(self, connection: Connection, name: str, ids: Collection[str]) -> dict[str, Any]:
         if not ids:
             return {}
-        table, key, row_type = _ROWS[name]
-        rows = await connection.execute(select(table).where(table.c[key].in_(sorted(ids))))
+        _, key, row_type = _ROWS[name]
+        rows = connection.execute(_WITH_IDS[name], {"ids": sorted(ids)})
         return {row[key]: row_type(**row) for row in rows.mappings()}
 
-    async def _load_levels(self, connection: AsyncConnection, view: View, tenants: Collection[str]) -> None:
+    def _load_levels(self, connection: Connection, view: View, tenants: Collection[str]) -> None:
         adopted = tables.adopted
-        for row in await connection.execute(select(adopted).where(adopted.c.tenant.in_(sorted(tenants)))):
+        for row in connection.execute(select(adopted).where(adopted.c.tenant.in_(sorted(tenants)))):
             view.adopted[row.tenant] = row.version
         levels = tables.service_levels
-        for row in await connection.execute(select(levels).where(levels.c.tenant.in_(sorted(tenants)))):
+        for row in connection.execute(select(levels).where(levels.c.tenant.in_(sorted(tenants)))):
             view.levels[row.tenant, row.version, row.queue] = row.within_ms
 
     # ---- writing
 
-    async def _save(self, connection: AsyncConnection, view: View) -> None:
+    def _save(self, connection: Connection, view: View) -> None:
         for name, (table, key, _) in _ROWS.items():
             rows = [vars(getattr(view, name)[row_id]) for table_name, row_id in view.changed if table_name == name]
-            await self._replace(connection, table, [key], rows)
+            self._replace(connection, table, [key], rows)
         # A fact that was delivered twice is in history once, as it first came.
         history = [vars(row) for row in view.history]
-        await self._write(connection, self._insert(tables.history).on_conflict_do_nothing(), history)
-        await self._save_levels(connection, view)
-        await self._save_counts(connection, view)
+        self._write(connection, self._insert(tables.history).on_conflict_do_nothing(), history)
+        self._save_levels(connection, view)
+        self._save_counts(connection, view)
 
-    async def _save_levels(self, connection: AsyncConnection, view: View) -> None:
+    def _save_levels(self, connection: Connection, view: View) -> None:
         names = ("tenant", "version", "queue", "within_ms")
         levels = [dict(zip(names, (*key, within), strict=True)) for key, within in view.new_levels.items()]
-        await self._replace(connection, tables.service_levels, ["tenant", "version", "queue"], levels)
+        self._replace(connection, tables.service_levels, ["tenant", "version", "queue"], levels)
         adopted = [{"tenant": name, "version": view.adopted[name]} for name in view.newly_adopted]
-        await self._replace(connection, tables.adopted, ["tenant"], adopted)
+        self._replace(connection, tables.adopted, ["tenant"], adopted)
         for row in adopted:
             table = tables.service_levels
             older = (table.c.tenant == row["tenant"]) & (table.c.version < row["version"])
-            await connection.execute(delete(table).where(older))
+            connection.execute(delete(table).where(older))
 
-    async def _save_counts(self, connection: AsyncConnection, view: View) -> None:
+    def _save_counts(self, connection: Connection, view: View) -> None:
         counts = {count: n for count, n in view.counts.items() if n}
         by_hour = [{**count._asdict(), "value": n} for count, n in counts.items()]
         totals: dict[tuple[str, str, str], int] = {}
@@ -155,18 +169,18 @@ class Store:
         absolute = [
             {"tenant": t, "name": name, "labels": labels, "value": n} for (t, name, labels), n in totals.items()
         ]
-        await self._add(connection, tables.counters, ["tenant", "name", "labels"], absolute)
-        await self._add(connection, tables.hourly, ["tenant", "hour", "name", "labels"], by_hour)
+        self._add(connection, tables.counters, ["tenant", "name", "labels"], absolute)
+        self._add(connection, tables.hourly, ["tenant", "hour", "name", "labels"], by_hour)
 
-    async def _save_positions(self, connection: AsyncConnection, after: Mapping[Place, int]) -> None:
+    def _save_positions(self, connection: Connection, after: Mapping[Place, int]) -> None:
         rows = [{"topic": place.topic, "partition": place.partition, "next_offset": n} for place, n in after.items()]
-        await self._replace(connection, tables.positions, ["topic", "partition"], rows)
+        self._replace(connection, tables.positions, ["topic", "partition"], rows)
 
-    async def _replace(
-        self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    def _replace(
+        self, connection: Connection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
     ) -> None:
         if rows:
-            await self._write(connection, self._replacing(table, tuple(key)), rows, key)
+            self._write(connection, self._replacing(table, tuple(key)), rows, key)
 
     def _replacing(self, table: Table, key: tuple[str, ...]) -> Any:
         """Return the statement that writes whole rows of a table; made once, since making and naming it costs more."""
@@ -177,11 +191,9 @@ class Store:
             made = self._made[table.name] = statement.on_conflict_do_update(index_elements=key, set_=others)
         return made
 
-    async def _add(
-        self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def _add(self, connection: Connection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            await self._write(connection, self._adding(table, tuple(key)), rows, key)
+            self._write(connection, self._adding(table, tuple(key)), rows, key)
 
     def _adding(self, table: Table, key: tuple[str, ...]) -> Any:
         """Return the statement that adds to the values of a table of counters."""
@@ -192,9 +204,9 @@ class Store:
             made = self._made[table.name] = statement.on_conflict_do_update(index_elements=key, set_={"value": total})
         return made
 
-    async def _write(
+    def _write(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         statement: Any,
         rows: Sequence[Mapping[str, Any]],
         key: Sequence[str] = (),
@@ -202,7 +214,7 @@ class Store:
         if rows:
             # Always in the order of the key, so that two writers never wait for each other in a circle.
             ordered = sorted(rows, key=lambda row: tuple(row[name] for name in key))
-            await connection.execute(statement, [_storable(row) for row in ordered])
+            connection.execute(statement, [_storable(row) for row in ordered])
 
 
 def _storable(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,22 +6,24 @@ SQLite on one machine and PostgreSQL for more; nothing above `services/records` 
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from asyncpg import PostgresError  # type: ignore[import-untyped]  # it ships no types
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from schemas.errors import ConfigurationError
 from services.runtime.secrets_store import private_folder
+
+T = TypeVar("T")
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MS_MAX: Final = 5_000  # SQLite waits this long for another writer
@@ -66,6 +68,46 @@ async def open_database(url: str, *, migrate: bool = True) -> AsyncIterator[Asyn
 def writing(engine: AsyncEngine) -> AsyncEngine:
     """Return the engine for transactions that write: SQLite then takes its one write lock at their beginning."""
     return engine.execution_options(immediate=True)
+
+
+class Writing:
+    """Transactions that write, each a function of a connection; by one user at a time.
+
+    On SQLite the whole transaction runs in another thread: the asynchronous driver would go there and back several
+    times for each statement, and the event loop paid more for that than for the statement.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = writing(engine)
+        self._blocking = _blocking_twin(engine) if engine.dialect.name == "sqlite" else None
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` returns once it is committed; it blocks, and is not to touch what the loop changes.
+
+        On SQLite a caller that is cancelled leaves the transaction on its way.
+        """
+        if self._blocking is not None:
+            return await asyncio.to_thread(self._transact, self._blocking, work)
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        """Close the connection that SQLite's transactions have; the next one would open it again."""
+        if self._blocking is not None:
+            await asyncio.to_thread(self._blocking.dispose)
+
+    @staticmethod
+    def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+        with engine.begin() as connection:
+            return work(connection)
+
+
+def _blocking_twin(engine: AsyncEngine) -> Engine:
+    """Return an engine for the same file whose connections block whoever uses them."""
+    twin = create_engine(engine.url.set(drivername="sqlite"), pool_size=1).execution_options(immediate=True)
+    event.listen(twin, "connect", _configure_sqlite)
+    event.listen(twin, "begin", _begin_sqlite)
+    return twin
 
 
 def _address(url: str) -> URL:

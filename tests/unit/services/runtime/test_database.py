@@ -1,12 +1,13 @@
 import asyncio
 import stat
+import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from schemas.errors import ConfigurationError
-from services.runtime.database import open_database, writing
+from services.runtime.database import Writing, open_database, writing
 
 
 def url(path: Path) -> str:
@@ -86,3 +87,56 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         async with open_database(url(path)):
             raise AssertionError
+
+
+def make(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE note (word TEXT)"))
+
+
+def note(connection: Connection) -> threading.Thread:
+    connection.execute(text("INSERT INTO note VALUES ('kept')"))
+    return threading.current_thread()
+
+
+def note_and_fail(connection: Connection) -> None:
+    note(connection)
+    raise LookupError
+
+
+async def notes(address: str) -> int:
+    async with open_database(address, migrate=False) as engine, engine.connect() as connection:
+        return len((await connection.execute(text("SELECT word FROM note"))).all())
+
+
+async def test_a_transaction_on_sqlite_runs_elsewhere_and_is_there_when_it_returns(tmp_path: Path) -> None:
+    address = url(tmp_path / "records.db")
+    async with open_database(address, migrate=False) as engine:
+        writes = Writing(engine)
+        await writes.transact(make)
+        assert await writes.transact(note) is not threading.current_thread()
+        assert await notes(address) == 1
+        await writes.close()
+
+
+async def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
+    address = url(tmp_path / "records.db")
+    async with open_database(address, migrate=False) as engine:
+        writes = Writing(engine)
+        await writes.transact(make)
+        with pytest.raises(LookupError):
+            await writes.transact(note_and_fail)
+        assert await notes(address) == 0
+        await writes.close()
+        await writes.transact(note)  # opened again
+        assert await notes(address) == 1
+        await writes.close()
+
+
+async def test_sqlite_takes_its_write_lock_at_the_beginning(tmp_path: Path) -> None:
+    async with open_database(url(tmp_path / "records.db"), migrate=False) as engine:
+        first, second = Writing(engine), Writing(engine)
+        await first.transact(make)
+        await asyncio.gather(*(writes.transact(note) for writes in (first, second)))
+        assert await notes(url(tmp_path / "records.db")) == 2
+        await first.close()
+        await second.close()
