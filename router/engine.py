@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
-from router import effects, eligibility, expiry, facts, judgement, matching, recovery
+from router import dispatch, effects, eligibility, expiry, facts, judgement, matching, recovery
 from router.entities import AgentRecord
+from router.policy import Policy
 from router.state import CellState
 from schemas import decisions as made
 from schemas.errors import Defect
@@ -34,10 +35,11 @@ ENTRY_BYTES: Final = 200  # a candidate, an extended deadline
 
 
 class Engine:
-    """One cell."""
+    """One cell. `policy` says who is served first and by whom; None: the most urgent first, each by the best match."""
 
-    def __init__(self, cell: CellId) -> None:
+    def __init__(self, cell: CellId, *, policy: Policy | None = None) -> None:
         self._state = CellState(cell)
+        self._policy = policy
         self._rejected: list[made.FactRejected] = []
         self._unadopted: list[TenantId] = []
         self._undecided_for = timedelta(0)
@@ -181,13 +183,18 @@ class Engine:
             return
         waiting = (state.items[place[2]] for place in state.waiting)
         free = {agent.agent_id: agent for agent in sorted(state.free.values(), key=lambda agent: agent.agent_id)}
-        matches = matching.propose(waiting, free, now=now)
+        policy = self._policy
+        if policy is None:
+            matches = matching.propose(waiting, free, now=now)
+        else:
+            matches = dispatch.propose(policy, waiting, free, now=now)
         everyone = sorted(state.agents.values(), key=lambda agent: agent.agent_id) if matches else []
         for match in matches:
             if self._room <= 0:
                 state.rematch = True
                 return
-            assert eligibility.obstacle(match.item, match.agent, now=now) is None, "the index agrees with the rule"
+            asked = dispatch.asked(policy, match.item)
+            assert eligibility.obstacle(asked, match.agent, now=now) is None, "the index agrees with the rule"
             considered = matching.candidates(match.item, everyone, now=now, ranked=match.ranked)
             yield judgement.reserve(state, match, considered, of=len(everyone), now=now)
 
@@ -207,13 +214,13 @@ class Engine:
         return self._state.image()
 
     @classmethod
-    def restore(cls, image: dict[str, Any]) -> "Engine":
+    def restore(cls, image: dict[str, Any], *, policy: Policy | None = None) -> "Engine":
         """Rebuild an engine from its image; nothing is decided again."""
         state = CellState.of_image(image, is_free=_is_free)
         state.touched_contacts.clear()
         state.touched_agents.clear()
         state.rematch = False
-        engine = cls(state.cell)
+        engine = cls(state.cell, policy=policy)
         engine._state = state
         return engine
 

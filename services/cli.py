@@ -22,6 +22,7 @@ from services.runtime.identity import KEY_FILE, ROLES, DevelopmentKey, Identity,
 from services.runtime.settings import Settings, load_settings, setting_rows
 from services.runtime.telemetry import get_logger
 from services.runtime.tenants import load_tenant
+from services.simulation import command as simulation
 
 PROCESSES: Final = ("webhooks", "routing", "desktop", "call-control", "records", "console")
 _ANSWER_S: Final = 10.0
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_running(commands)
     _add_configuration(commands)
     _add_reading(commands)
+    _add_simulating(commands)
     return parser
 
 
@@ -95,6 +97,11 @@ def _add_reading(commands: Any) -> None:
     actions = demo.add_subparsers(metavar="ACTION", required=True)
     credentials = _command(actions, "credentials", _demo_credentials, "print addresses, accounts, secrets and agents")
     credentials.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_simulating(commands: Any) -> None:
+    parser = _command(commands, "simulate", simulation.simulate, "compare routing policies on simulated days")
+    simulation.add_arguments(parser)
 
 
 def _command(commands: Any, name: str, run: Command, help_: str) -> argparse.ArgumentParser:
