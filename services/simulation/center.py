@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from schemas.routing import Urgency
+from schemas.ids import Skill
+from schemas.routing import Requirement, Urgency
 from schemas.tenant_config import TenantConfig
 from services.simulation import calibration
 
 NURSE: Final = "nurse"
-SECOND_LINE: Final = "second"  # the queue of a need for callers whom an agent has sent on
+SECOND_LINE: Final = ".second"  # added to a skill: those who take callers whom another agent has sent on
 _QUEUE_TIMERS: Final = {"offer_s": 30, "connecting_s": 60, "wrap_up_s": 3600, "reconnect_s": 10}
 
 
@@ -83,11 +84,10 @@ class Center:
 
     def document(self) -> TenantConfig:
         """Return the center as a tenant's document, as the engine takes it."""
-        queues: list[dict[str, Any]] = []
-        for need in self.needs:
-            for name, level in ((need.intent, 0.0), (second_line(need.intent), self.second_line_level)):
-                requires = [{"skill": need.skill, "level_min": level}]
-                queues.append({"name": queue_name(name), "requires": requires, "intents": [name]})
+        queues = [
+            {"name": queue_name(need), "requires": [{"skill": need.skill}], "intents": [need.intent]}
+            for need in self.needs
+        ]
         emergency = next((need for need in self.needs if need.skill == NURSE), self.needs[0])
         return TenantConfig.model_validate(
             {
@@ -96,23 +96,34 @@ class Center:
                 "carriers": [{"carrier": "twilio", "account": "AC1", "secrets": ["token"]}],
                 "numbers": ["+15005550100"],
                 "facility": {"name": {"en": "Center"}, "address": {"en": "-"}, "hours": {"zone": "UTC", "week": {}}},
-                "emergency": {"notice": {"en": "Dial 911."}, "queue": queue_name(emergency.intent)},
-                "default_queue": queue_name(self.needs[0].intent),
+                "emergency": {"notice": {"en": "Dial 911."}, "queue": queue_name(emergency)},
+                "default_queue": queue_name(self.needs[0]),
                 "queues": queues,
-                "agents": [_entry(person) for person in self.people],
+                "agents": [self._entry(person) for person in self.people],
                 "timers": _QUEUE_TIMERS,
             }
         )
 
+    def sent_on_to(self, need: Need) -> Requirement:
+        """Return what is asked, beside the need's own skill, for a caller whom an agent has sent on."""
+        return Requirement(skill=Skill(need.skill + SECOND_LINE), level_min=self.second_line_level)
 
-def second_line(intent: str) -> str:
-    """Return what the intent is called once an agent has sent the caller on."""
-    return f"{intent}.{SECOND_LINE}"
+    def _entry(self, person: Person) -> dict[str, Any]:
+        second = {
+            skill + SECOND_LINE: level for skill, level in person.levels.items() if level >= self.second_line_level
+        }
+        return {
+            "agent_id": person.agent_id,
+            "name": person.agent_id,
+            "role": person.role,
+            "endpoint": f"client:{person.agent_id}",
+            "skills": [{"skill": skill, "level": level} for skill, level in (person.levels | second).items()],
+        }
 
 
-def queue_name(intent: str) -> str:
-    """Return the queue of an intent."""
-    return intent.replace(".", "-").replace("_", "-")
+def queue_name(need: Need) -> str:
+    """Return the queue of a need."""
+    return need.intent.replace(".", "-").replace("_", "-")
 
 
 def urgency_of(need: Need, chance: float) -> Urgency:
@@ -121,13 +132,3 @@ def urgency_of(need: Need, chance: float) -> Urgency:
     if chance < emergent:
         return Urgency.EMERGENT
     return Urgency.URGENT if chance < emergent + urgent else Urgency.ROUTINE
-
-
-def _entry(person: Person) -> dict[str, Any]:
-    return {
-        "agent_id": person.agent_id,
-        "name": person.agent_id,
-        "role": person.role,
-        "endpoint": f"client:{person.agent_id}",
-        "skills": [{"skill": skill, "level": level} for skill, level in person.levels.items()],
-    }

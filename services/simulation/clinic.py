@@ -1,6 +1,6 @@
 """The center that `frontdoor simulate` shows: 60 agents, 14 of them nurses, open from 8 to 18.
 
-Its needs, times and skills are assumptions, chosen so that a day has some 2,500 calls and that at `load` 1.0 about one
+Its needs, times and skills are assumptions, chosen so that a day has some 2,300 calls and that at `load` 1.0 about one
 call in ten is given up under priority and longest idle. It is the same for every seed: only the day differs.
 """
 
@@ -12,7 +12,7 @@ from services.simulation.chance import uniform
 
 NURSES: Final = 14
 DESK: Final = 46
-CALLS_A_DAY: Final = 2500.0  # at load 1.0, without those who call again
+CALLS_A_DAY: Final = 2180.0  # at load 1.0, without those who call again
 
 NEEDS: Final = (
     Need("triage.symptom", NURSE, 0.14, 400.0, 110.0, urgencies=(0.16, 0.34, 0.50)),
@@ -24,9 +24,11 @@ NEEDS: Final = (
 _DESK_SKILLS: Final = ("appointment", "refill", "billing", "records")
 # How many of the desk agents have which skill as their own, by the work that it makes.
 _OWN: Final = ("appointment",) * 18 + ("refill",) * 10 + ("billing",) * 10 + ("records",) * 8
-# When shifts begin, in hours from opening: in turn, so that each skill is there all day, most in the morning.
-_STARTS_H: Final = (0.0, 1.0, 5.5, 1.0, 0.0, 5.5, 1.0, 2.5, 5.5, 0.0, 1.0, 5.5)
-_SHIFT_H: Final = 5.5
+# When shifts begin, in hours from opening, and how long they are: in turn, so that each skill is there all day.
+_EARLY, _MORNING, _LONG, _LATE = (0.0, 5.5), (1.0, 5.5), (1.0, 6.5), (5.5, 4.5)
+_SHIFTS: Final = (
+    _EARLY, _LONG, _LATE, _MORNING, _LATE, _LONG, _EARLY, _LATE, _LONG, _LATE, _EARLY, _LATE,
+)  # fmt: skip
 _BREAKS: Final = ((1.0, 10.0), (2.75, 20.0))  # (hours from the shift's begin, minutes)
 
 
@@ -59,8 +61,8 @@ def _level(low: float, high: float, *who: object) -> float:
 
 def _on_duty(name: str, role: str, levels: dict[str, float], number: int) -> Person:
     """Give a person a shift with two breaks at times of their own."""
-    starts_s = 3600.0 * _STARTS_H[number % len(_STARTS_H)]
-    ends_s = starts_s + 3600.0 * _SHIFT_H
+    starts_h, lasts_h = _SHIFTS[number % len(_SHIFTS)]
+    starts_s, ends_s = 3600.0 * starts_h, 3600.0 * (starts_h + lasts_h)
     if ends_s >= 3600.0 * len(calibration.HOURS):
         ends_s += 1800.0  # the late shift stays until everybody has been served
     later_s = 2400.0 * uniform("clinic", "breaks", name)

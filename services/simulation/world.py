@@ -4,8 +4,8 @@ The engine is driven as `docs/engine.md` says: facts in by `apply`, `decide(now)
 latest. What it decides is performed at once: an agent who is offered a caller accepts after a moment, the carrier
 connects, they talk. The world knows each caller's truth; the engine only what the dialog made of it.
 
-An agent who cannot help sends the caller on: at the carrier that is a call of its own to the second line of the right
-need. It is handed off with the time of the first, so that the caller keeps their place.
+An agent who cannot help sends the caller on to somebody good at what they truly need. That is a cold transfer, a call
+of its own at the carrier; it is handed off with the time of the first, so that the caller keeps their place.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from schemas import contacts as phone
 from schemas import decisions as made
 from schemas.ids import AgentId, CellId, ContactId, ItemId, ReservationId
 from schemas.intake import ConfigApplied, FactEnvelope
-from schemas.routing import AgentState, AgentStatus, CallEndCause, Disposition, Urgency
+from schemas.routing import AgentState, AgentStatus, CallEndCause, Disposition, Requirement, Urgency
 from services.simulation import chance
 from services.simulation.callers import Caller, Talk, conversation
-from services.simulation.center import Center, Person, second_line
+from services.simulation.center import Center, Person
 from services.simulation.ledger import Call, Duty, Ledger
 
 START: Final = datetime(2030, 1, 7, 8, tzinfo=UTC)
@@ -103,9 +103,9 @@ class World:
     # ---- callers
 
     def _call(self, caller: Caller, *, attempt: int) -> None:
-        self._hand_off(Call(caller, attempt, 0, self._now, self._now), caller.heard.intent, caller.rated)
+        self._hand_off(Call(caller, attempt, 0, self._now, self._now), caller.heard.intent, caller.rated, ())
 
-    def _hand_off(self, call: Call, intent: str, urgency: Urgency) -> None:
+    def _hand_off(self, call: Call, intent: str, urgency: Urgency, asked: tuple[Requirement, ...]) -> None:
         caller = call.caller
         name = ContactId(f"{caller.number}-{call.attempt}-{call.leg}")
         self._calls[name] = call
@@ -113,7 +113,9 @@ class World:
         arrived = phone.ContactArrived(
             contact_id=name, carrier="twilio", account="AC1", call=name, number="+15005550100"
         )
-        handed_off = phone.HandedOff(contact_id=name, intent=intent, urgency=urgency, reason="intent")
+        handed_off = phone.HandedOff(
+            contact_id=name, intent=intent, urgency=urgency, requirements=asked, reason="intent"
+        )
         self._tell(arrived, name)
         self._tell(handed_off, name, at_s=call.placed_s)
         patience_s = caller.patience_s(self._center, call.attempt, call.leg)
@@ -195,9 +197,10 @@ class World:
     def _talked(self, name: ContactId, call: Call) -> None:
         self._hang_up(name)
         if call.sent_on:
+            need = call.caller.need
             urgency = min(call.caller.urgency, call.caller.rated)
             onward = Call(call.caller, call.attempt, call.leg + 1, self._now, call.placed_s)
-            self._hand_off(onward, second_line(call.caller.need.intent), urgency)
+            self._hand_off(onward, need.intent, urgency, (self._center.sent_on_to(need),))
 
     def _wrapping(self, decision: made.ItemWrapping) -> None:
         agent, item = decision.agent_id, decision.item_id
