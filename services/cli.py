@@ -22,7 +22,7 @@ from services.runtime.identity import KEY_FILE, ROLES, DevelopmentKey, Identity,
 from services.runtime.settings import Settings, load_settings, setting_rows
 from services.runtime.telemetry import get_logger
 from services.runtime.tenants import load_tenant
-from services.simulation import command as simulation
+from services.simulation.options import add_arguments as add_simulation_arguments
 
 PROCESSES: Final = ("webhooks", "routing", "desktop", "call-control", "records", "console")
 _ANSWER_S: Final = 10.0
@@ -100,8 +100,8 @@ def _add_reading(commands: Any) -> None:
 
 
 def _add_simulating(commands: Any) -> None:
-    parser = _command(commands, "simulate", simulation.simulate, "compare routing policies on simulated days")
-    simulation.add_arguments(parser)
+    parser = _command(commands, "simulate", _simulate, "compare routing policies on simulated days")
+    add_simulation_arguments(parser)
 
 
 def _command(commands: Any, name: str, run: Command, help_: str) -> argparse.ArgumentParser:
@@ -192,6 +192,12 @@ def _explain(args: argparse.Namespace) -> int:
     explanation = _ask(args, "GET", f"/v1/contacts/{args.contact_id}/explanation", role="auditor")
     print(json.dumps(explanation, indent=1, ensure_ascii=False) if args.json else render(explanation))
     return 0
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    from services.simulation import command  # noqa: PLC0415  the router: other commands start without it
+
+    return command.simulate(args)
 
 
 def _demo_credentials(args: argparse.Namespace) -> int:

@@ -21,20 +21,6 @@ LOAD_MAX: Final = 5.0
 _BAR_WIDTH: Final = 30
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
-    listed = ", ".join(POLICIES)
-    parser.add_argument(
-        "--policy", action="append", metavar="P", help=f"compare these; the first is the baseline. Of {listed}, or all"
-    )
-    parser.add_argument("--load", type=float, default=1.0, help="1.0: about one call in ten is given up")
-    parser.add_argument("--seed", type=int, default=1, help="of the first day")
-    parser.add_argument("--seeds", type=int, default=10, help="how many days")
-    parser.add_argument("--json", action="store_true", help="as JSON, each day's figures included")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a picture, SVG")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
 def simulate(args: argparse.Namespace) -> int:
     """Run the command."""
     policies = _policies(args.policy)

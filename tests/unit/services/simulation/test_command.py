@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from router.policies.catalogue import POLICIES
 from services import cli
-from services.simulation import clinic, command
+from services.simulation import clinic, command, options
 from tests.unit.services.simulation.small import center
 
 
@@ -62,6 +63,10 @@ def test_on_a_terminal_the_bar_stays_in_its_place(capsys, monkeypatch) -> None:
     show(2, 100)
     show(100, 100)
     assert capsys.readouterr().err.count("\r") == 2
+
+
+def test_the_options_name_every_policy() -> None:
+    assert tuple(POLICIES) == options.POLICY_NAMES
 
 
 def test_the_center_is_that_of_the_documents() -> None:
