@@ -24,18 +24,20 @@ class Dispatcher:
         self._queues: dict[str, deque[tuple[_Place, Work]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: dict[_Place, int] = {}  # how many pieces of work each record still has
+        self._pending = 0  # their sum, which is wanted twice for each piece
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
 
     @property
     def pending(self) -> int:
         """How many pieces of work are not done."""
-        return sum(self._open.values())
+        return self._pending
 
     def submit(self, contact: str, place: _Place, work: Work) -> None:
         """Do `work` after all that was submitted for the contact before."""
         self._open[place] = self._open.get(place, 0) + 1
-        self._metrics.set(CARRIER_ACTS_PENDING, self.pending)
+        self._pending += 1
+        self._metrics.set(CARRIER_ACTS_PENDING, self._pending)
         queue = self._queues.get(contact)
         if queue is not None:
             queue.append((place, work))
@@ -85,7 +87,8 @@ class Dispatcher:
         self._open[place] -= 1
         if not self._open[place]:
             del self._open[place]
-        self._metrics.set(CARRIER_ACTS_PENDING, self.pending)
+        self._pending -= 1
+        self._metrics.set(CARRIER_ACTS_PENDING, self._pending)
         self._changed.set()
 
     def _served(self, task: asyncio.Task[None]) -> None:

@@ -44,13 +44,16 @@ def build(
     pause: Pause = asyncio.sleep,
 ) -> Process:
     """Return the process. `transport` and `pause` are for tests: a carrier without a network, and time that obeys."""
-    client = httpx.AsyncClient(
-        timeout=limits.carrier_timeout_s,
-        transport=transport
-        or Lanes(limits.carrier_connections_max, answer_bytes_max=limits.carrier_answer_bytes_max, metrics=metrics),
+    transport = transport or Lanes(
+        limits.carrier_connections_max, answer_bytes_max=limits.carrier_answer_bytes_max, metrics=metrics
     )
     accounts = Accounts(tenants, secrets, clock)
-    carrier = TwilioRest(client, base_url=twilio_api_base, secrets_of=partial(accounts.secrets, CARRIER))
+    carrier = TwilioRest(
+        transport,
+        base_url=twilio_api_base,
+        secrets_of=partial(accounts.secrets, CARRIER),
+        timeout_s=limits.carrier_timeout_s,
+    )
     followed = Followed(limits.contacts_followed_max)
     patience = Patience(clock, limits, metrics, pause=pause)
     teller = Teller(FactPublisher(bus, clock, limits=limits, metrics=metrics), clock, pause=pause)
@@ -93,5 +96,5 @@ def build(
         loops=(worker.run, partial(reconciler.run, worker.caught_up)),
         not_ready=lambda: None if worker.caught_up.is_set() else "call control reads the log",
         drain=worker.drain,
-        finish=client.aclose,
+        finish=transport.aclose,
     )

@@ -126,8 +126,7 @@ async def world(tmp_path):
 
     def rebuild():
         """Start again with an empty memory, but for what is followed."""
-        client = httpx.AsyncClient(transport=world.twilio)
-        carrier = TwilioRest(client, base_url=API, secrets_of=lambda _: (SECRET,))
+        carrier = TwilioRest(world.twilio, base_url=API, secrets_of=lambda _: (SECRET,), timeout_s=5.0)
         shared = {
             "followed": world.followed,
             "patience": Patience(clock, world.limits, world.metrics, pause=pause),

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import ssl
 
 import httpx
 import pytest
@@ -25,12 +26,21 @@ def lanes(metrics):
 @pytest.fixture
 async def server():
     """Echo the path; count connections and how many requests are under way; `/slow` waits for `release`."""
-    state = {"connections": 0, "now": 0, "most": 0, "release": asyncio.Event(), "reached": asyncio.Event()}
+    state = {
+        "connections": 0,
+        "now": 0,
+        "most": 0,
+        "release": asyncio.Event(),
+        "reached": asyncio.Event(),
+        "heads": [],
+        "closed": asyncio.Event(),
+    }
 
     async def serve(reader, writer):
         state["connections"] += 1
         while head := await reader.readuntil(b"\r\n\r\n"):
             state["now"] += 1
+            state["heads"].append(head)
             state["most"] = max(state["most"], state["now"])
             path = head.split()[1]
             if path == b"/slow":
@@ -39,11 +49,6 @@ async def server():
             state["now"] -= 1
             if path == b"/large":
                 await write_without_end(writer)
-            if path == b"/bomb":
-                bomb = gzip.compress(bytes(50 * BYTES_MAX))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb))
-                writer.write(bomb)
-                continue
             if path == b"/packed":
                 packed = gzip.compress(b"packed")
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed))
@@ -51,6 +56,8 @@ async def server():
                 continue
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(path), path))
             await writer.drain()
+            if path == b"/last":
+                return
 
     async def connected(reader, writer):
         try:
@@ -59,6 +66,7 @@ async def server():
             pass
         finally:
             writer.close()
+            state["closed"].set()
 
     listening = await asyncio.start_server(connected, "127.0.0.1", 0)
     state["url"] = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
@@ -108,17 +116,90 @@ async def test_a_request_that_failed_gives_its_lane_back(lanes):
                 await client.get("http://127.0.0.1:1/")
 
 
-@pytest.mark.parametrize("path", ["/large", "/bomb"])
-async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(server, lanes, metrics, path):
+async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(server, lanes, metrics):
     async with httpx.AsyncClient(transport=lanes(1), base_url=server["url"]) as client:
         with pytest.raises(httpx.ReadError):
-            await client.get(path)
+            await client.get("/large")
         assert metrics.value(LIMIT_REACHED, limit="carrier_answer_bytes_max") == 1
         assert (await client.get("/after")).text == "/after"
 
 
-async def test_an_answer_that_was_packed_is_unpacked_once(server, lanes):
+async def test_an_answer_that_is_packed_is_not_unpacked(server, lanes):
     async with httpx.AsyncClient(transport=lanes(1), base_url=server["url"]) as client:
-        answer = await client.get("/packed")
-    assert answer.content == b"packed"
-    assert "content-encoding" not in answer.headers
+        with pytest.raises(httpx.DecodingError):
+            await client.get("/packed")
+        assert (await client.get("/after")).text == "/after"
+    assert server["connections"] == 1
+
+
+async def test_a_connection_that_the_server_closed_is_replaced(server, lanes):
+    async with httpx.AsyncClient(transport=lanes(1), base_url=server["url"]) as client:
+        assert (await client.post("/last")).text == "/last"
+        await server["closed"].wait()
+        assert (await client.post("/after")).text == "/after"
+    assert (server["connections"], len(server["heads"])) == (2, 2)
+
+
+async def test_what_goes_over_the_wire(server, lanes):
+    transport = lanes(1)
+    headers = [(b"Accept", b"application/json"), (b"Authorization", b"Basic QQ==")]
+    request = httpx.Request("POST", f"{server['url']}/a%20b?c=d", headers=headers, content=b"e=f")
+    assert (await transport.handle_async_request(request)).text == "/a%20b?c=d"
+    await transport.aclose()
+    host = server["url"].removeprefix("http://")
+    assert server["heads"][0].decode().split("\r\n") == [
+        "POST /a%20b?c=d HTTP/1.1",
+        f"Host: {host}",
+        "Accept: application/json",
+        "Authorization: Basic QQ==",
+        "Content-Length: 3",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("value", [b"a\r\nX: 1", b"a\nX: 1", b"a\rX: 1"])
+async def test_a_header_cannot_bring_another(server, lanes, value):
+    request = httpx.Request("GET", server["url"], headers=[(b"X", value)])
+    with pytest.raises(httpx.LocalProtocolError):
+        await lanes(1).handle_async_request(request)
+    assert server["connections"] == 0
+
+
+async def test_what_is_neither_http_nor_https(lanes):
+    with pytest.raises(httpx.UnsupportedProtocol):
+        await lanes(1).handle_async_request(httpx.Request("GET", "ftp://127.0.0.1/"))
+
+
+async def test_a_connection_is_used_for_its_own_server_only(server, lanes):
+    transport = lanes(1)
+    other = server["url"].replace("127.0.0.1", "localhost")
+    for url in (server["url"], other, other):
+        await transport.handle_async_request(httpx.Request("GET", url))
+    await transport.aclose()
+    assert server["connections"] == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_server_has_to_prove_who_it_is(authority, lanes, monkeypatch, known):
+    async def greet(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        await reader.read()
+        writer.transport.abort()
+
+    if known:
+        monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: ssl.create_default_context(cafile=authority))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority)
+    listening = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
+    transport = lanes(1)
+    request = httpx.Request("GET", f"https://localhost:{listening.sockets[0].getsockname()[1]}/")
+    if known:
+        assert (await transport.handle_async_request(request)).text == "hello"
+    else:
+        with pytest.raises(httpx.ConnectError):
+            await transport.handle_async_request(request)
+    await transport.aclose()
+    listening.close()
+    await asyncio.sleep(0)

@@ -29,8 +29,12 @@ class Api:
     def __init__(self, answers, secrets=("token",)):
         self.answers = answers
         self.requests = []
-        client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
-        self.rest = TwilioRest(client, base_url=BASE, secrets_of=lambda account: secrets if account == "AC1" else ())
+        self.rest = TwilioRest(
+            httpx.MockTransport(self._answer),
+            base_url=BASE,
+            secrets_of=lambda account: secrets if account == "AC1" else (),
+            timeout_s=5.0,
+        )
 
     def _answer(self, request):
         self.requests.append(request)
