@@ -22,6 +22,7 @@ from services.runtime.identity import KEY_FILE, ROLES, DevelopmentKey, Identity,
 from services.runtime.settings import Settings, load_settings, setting_rows
 from services.runtime.telemetry import get_logger
 from services.runtime.tenants import load_tenant
+from services.simulation.options import Again
 from services.simulation.options import add_arguments as add_simulation_arguments
 from services.whatif import command as whatif
 
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_configuration(commands)
     _add_reading(commands)
     _add_simulating(commands)
-    whatif.add_to(commands)
+    whatif.add_to(commands, Again())
     return parser
 
 

@@ -24,6 +24,7 @@ class Caller:
     urgency: Urgency
     heard: Need
     rated: Urgency
+    instead_of: int | None = None  # number of the caller whose giving up makes this one call; None: they call anyway
 
     def patience_s(self, center: Center, attempt: int, leg: int) -> float:
         """Return how long they wait for a person, this time."""

@@ -1,8 +1,14 @@
-"""The options of `frontdoor simulate`, apart from what they start: other commands do without the router."""
+"""The options of `frontdoor simulate` and `whatif`, apart from what they start: other commands need no router."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from services.whatif.inputs import Yesterday
+
+if TYPE_CHECKING:
+    from services.simulation.yesterday_again import Outcome
 
 POLICY_NAMES: Final = (
     "longest_idle", "strict_groups", "penalties", "best_proficiency", "gcmu", "priority_longest_idle", "frontdoor",
@@ -21,3 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON, each day's figures included")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a picture, SVG")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+class Again:
+    """Runs a day of another router again; what `services.whatif.command` calls a `Rerun`."""
+
+    policies: Sequence[str] = POLICY_NAMES
+
+    def __call__(self, yesterday: Yesterday, policies: Sequence[str]) -> "Outcome":
+        """Return what the day comes to under each of `policies`."""
+        from services.simulation.yesterday_again import rerun  # noqa: PLC0415  the router: see above
+
+        return rerun(yesterday, policies)

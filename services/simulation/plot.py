@@ -3,7 +3,7 @@
 A few rectangles and lines need no library; the file opens in any browser.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import Final
 from xml.sax.saxutils import escape
@@ -22,14 +22,14 @@ _NUMBER: Final = 46
 _COLOURS: Final = ("#8c8c8c", "#4e79a7", "#f28e2b", "#76b7b2", "#edc948", "#b07aa1", "#59a14f", "#e15759")
 
 
-def draw(comparison: Comparison) -> str:
-    """Return the picture as an SVG document."""
+def draw(comparison: Comparison, panels: Sequence[str] = PANELS, title: str | None = None) -> str:
+    """Return the picture of the figures of these names as an SVG document."""
     height = _HEAD + len(comparison.policies) * (_BAR + _GAP) + _MARGIN
-    rows = -(-len(PANELS) // _COLUMNS)
+    rows = -(-len(panels) // _COLUMNS)
     width, total = _COLUMNS * _WIDTH + _MARGIN, 40 + rows * height
-    title = f"Load {comparison.load:g}, {len(comparison.seeds)} days; lines are 95 % intervals"
+    title = title or f"Load {comparison.load:g}, {len(comparison.seeds)} days; lines are 95 % intervals"
     body = [f'<text x="{_MARGIN}" y="24" font-size="15" font-weight="bold">{escape(title)}</text>']
-    for index, name in enumerate(PANELS):
+    for index, name in enumerate(panels):
         x, y = _MARGIN + index % _COLUMNS * _WIDTH, 40 + index // _COLUMNS * height
         body += [f'<g transform="translate({x},{y})">', *_panel(comparison, name), "</g>"]
     style = 'font-family="sans-serif" font-size="11" fill="#222"'

@@ -1,6 +1,6 @@
 """A comparison as aligned text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isnan
 
 from services.simulation.comparison import Comparison
@@ -13,11 +13,21 @@ def render(comparison: Comparison) -> str:
 
     A difference whose interval does not hold zero has a star.
     """
-    parts = [_head(comparison), _table(comparison, comparison.policies, of="mean")]
+    parts = [_head(comparison), means(comparison)]
     if len(comparison.policies) > 1:
         parts.append(f"Difference from {comparison.baseline}, paired by seed; * the interval does not hold 0")
-        parts.append(_table(comparison, comparison.policies[1:], of="difference"))
+        parts.append(differences(comparison))
     return "\n\n".join(parts)
+
+
+def means(comparison: Comparison, names: Iterable[str] = MEASURES) -> str:
+    """Return the means of the figures of these names, a column each policy."""
+    return _table(comparison, comparison.policies, names, of="mean")
+
+
+def differences(comparison: Comparison, names: Iterable[str] = MEASURES) -> str:
+    """Return by how much each policy but the first differs from it in the figures of these names."""
+    return _table(comparison, comparison.policies[1:], names, of="difference")
 
 
 def _head(comparison: Comparison) -> str:
@@ -26,14 +36,14 @@ def _head(comparison: Comparison) -> str:
     return f"Load {comparison.load:g}, {days}, same callers under every policy; mean and half of the 95 % interval"
 
 
-def _table(comparison: Comparison, policies: Sequence[str], *, of: str) -> str:
+def _table(comparison: Comparison, policies: Sequence[str], names: Iterable[str], *, of: str) -> str:
     rows = [["", *policies]]
-    for name, meaning in MEASURES.items():
+    for name in names:
         cells = [
             _mean(comparison.mean(policy, name)) if of == "mean" else _difference(comparison.difference(policy, name))
             for policy in policies
         ]
-        rows.append([meaning, *cells])
+        rows.append([MEASURES[name], *cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

@@ -51,6 +51,7 @@ class World:
         self._calls: dict[ContactId, Call] = {}
         self._levels = {person.agent_id: person.levels for person in center.people}
         self._talks: dict[ContactId, Talk] = {}
+        self._gave_up: set[int] = set()
         self._breaks: dict[AgentId, float] = {}  # whose break was called for, and how long it is
 
     def run(self) -> Ledger:
@@ -108,6 +109,8 @@ class World:
     # ---- callers
 
     def _call(self, caller: Caller, *, attempt: int) -> None:
+        if caller.instead_of is not None and caller.instead_of not in self._gave_up:
+            return
         self._hand_off(Call(caller, attempt, 0, self._now, self._now), caller.heard.intent, caller.rated, ())
 
     def _hand_off(self, call: Call, intent: str, urgency: Urgency, asked: tuple[Requirement, ...]) -> None:
@@ -131,6 +134,7 @@ class World:
         if call.answered_s is not None:
             return
         call.given_up_s = self._now
+        self._gave_up.add(call.caller.number)
         self._hang_up(name)
         again_s = call.caller.redials_after_s(self._center, call.attempt)
         if again_s is not None and call.leg == 0 and self._now + again_s < self._center.closes_s:

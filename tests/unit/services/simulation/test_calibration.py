@@ -9,17 +9,15 @@ from statistics import fmean, median, quantiles, stdev, variance
 import pytest
 
 from services.simulation import calibration
-from tests.architecture.source_tree import ROOT
+from tests.shared_data import path_of
 
-LOG = ROOT.parent / "shared" / "data" / "gp_calls_2021" / "inbound_calls.csv"
+LOG = "gp_calls_2021/inbound_calls.csv"
 BUSY_HOURS = (9, 10, 11, 12, 14, 15, 16)
 
 
 @pytest.fixture(scope="module")
 def calls() -> list[dict]:
-    if not LOG.is_file():
-        pytest.skip("the call log gp_calls_2021 is not beside the repository, so the calibration is not computed again")
-    with LOG.open(newline="") as file:
+    with path_of(LOG).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
