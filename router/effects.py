@@ -46,10 +46,11 @@ def _queued(state: CellState, data: made.ItemQueued, _at: datetime) -> None:
 
 
 def _urgency_changed(state: CellState, data: made.UrgencyChanged, _at: datetime) -> None:
-    item = _moved(state.items[data.item_id], data)
+    item = state.items[data.item_id]
     state.put_item(
         replace(
             item,
+            state=item_state.next_state(item.state, data.type),
             urgency=data.urgency,
             queue=data.queue,
             requirements=data.requirements,
@@ -59,13 +60,13 @@ def _urgency_changed(state: CellState, data: made.UrgencyChanged, _at: datetime)
 
 
 def _relaxed(state: CellState, data: made.ItemRelaxed, _at: datetime) -> None:
-    item = _moved(state.items[data.item_id], data)
-    state.put_item(replace(item, stage=data.stage))
+    item = state.items[data.item_id]
+    state.put_item(replace(item, state=item_state.next_state(item.state, data.type), stage=data.stage))
 
 
 def _held(state: CellState, data: made.ItemHeld, _at: datetime) -> None:
-    item = _moved(state.items[data.item_id], data)
-    state.put_item(replace(item, held_until=data.until))
+    item = state.items[data.item_id]
+    state.put_item(replace(item, state=item_state.next_state(item.state, data.type), held_until=data.until))
 
 
 def _reserved(state: CellState, data: made.AgentReserved, at: datetime) -> None:

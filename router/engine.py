@@ -205,10 +205,13 @@ class Engine:
 
 def _bytes_of(decision: made.Decision) -> int:
     """Return about how long a decision is on the log; rather too much."""
-    entries = len(getattr(decision, "candidates", ())) + len(getattr(decision, "reservations", ()))
-    sealed = getattr(decision, "sealed", None)
-    private = len(sealed.key) + len(sealed.box) if sealed is not None else 0
-    return DECISION_BYTES + ENTRY_BYTES * entries + private
+    if isinstance(decision, made.AgentReserved):
+        sealed = decision.sealed
+        private = len(sealed.key) + len(sealed.box) if sealed is not None else 0
+        return DECISION_BYTES + ENTRY_BYTES * len(decision.candidates) + private
+    if isinstance(decision, made.DeadlinesExtended):
+        return DECISION_BYTES + ENTRY_BYTES * len(decision.reservations)
+    return DECISION_BYTES
 
 
 class _Judged(NamedTuple):

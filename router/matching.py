@@ -9,6 +9,7 @@ who stays apart from every agent by holds alone is named, with the hold and its 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -21,6 +22,8 @@ from schemas.decisions import Candidate
 from schemas.ids import AgentId
 
 CANDIDATES_MAX: Final = 20
+CANDIDATES_KEPT: Final = 4096
+"""Until their state changes, the same agents stand beside every match: each is put into words once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +122,7 @@ def _candidates(
     state: CellState, item: Item, able: Sequence[Rank], held: Mapping[AgentId, Hold]
 ) -> tuple[Candidate, ...]:
     """Return whom an item was matched among: those who may, best first, then those who may not and why."""
-    shown = [
-        Candidate(agent_id=name, eligible=True, score=-score, idle_since=state.agents[name].idle_since)
-        for score, _, name in able
-    ]
+    shown = [_suited(name, -score, state.agents[name].idle_since) for score, _, name in able]
     for name in state.agent_names:
         if len(shown) >= CANDIDATES_MAX:
             break
@@ -130,8 +130,18 @@ def _candidates(
         against = eligibility.standing(agent) or eligibility.unfit(item, agent, state.policy)
         against = against or (held[name].name if name in held else None)
         if against is not None:
-            shown.append(Candidate(agent_id=name, eligible=False, excluded_by=against))
+            shown.append(_unsuited(name, against))
     return tuple(shown)
+
+
+@lru_cache(CANDIDATES_KEPT)
+def _suited(name: AgentId, score: float, idle_since: datetime | None) -> Candidate:
+    return Candidate(agent_id=name, eligible=True, score=score, idle_since=idle_since)
+
+
+@lru_cache(CANDIDATES_KEPT)
+def _unsuited(name: AgentId, against: str) -> Candidate:
+    return Candidate(agent_id=name, eligible=False, excluded_by=against)
 
 
 def _why(state: CellState, item: Item, agent: AgentRecord, others: str) -> str:

@@ -89,8 +89,12 @@ class Partition:
         Returns what could not be folded, for an owner to put aside; `decide` records it.
         """
         self._intake_next = offset + 1
-        if envelope is not None and offset > self._causes.get(envelope.cell, NOTHING_FOLDED):
-            self._line.setdefault(envelope.cell, deque()).append((offset, envelope))
+        if envelope is None or offset <= self._causes.get(envelope.cell, NOTHING_FOLDED):
+            return self._advance()
+        if self.owning:  # then nothing stands in line
+            rejection = self._fold(offset, envelope)
+            return [] if rejection is None else [rejection]
+        self._line.setdefault(envelope.cell, deque()).append((offset, envelope))
         return self._advance()
 
     def record(self, offset: int, record: DecisionRecord) -> list[FactRejected]:

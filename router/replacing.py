@@ -15,9 +15,10 @@ else:
 
     def replace(record: RecordT, /, **changes: Any) -> RecordT:
         """Return a copy of a record with some fields changed."""
-        assert changes.keys() <= record.__dict__.keys(), "only fields are changed"
+        fields = record.__dict__ | changes
+        assert len(fields) == len(record.__dict__), "only fields are changed"
         copy = object.__new__(type(record))
-        copy.__dict__.update(record.__dict__, **changes)
+        object.__setattr__(copy, "__dict__", fields)
         return copy
 
 

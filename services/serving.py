@@ -74,6 +74,7 @@ async def serve(
     """
     server = _server(app)
     stop = _stop_on_signal()
+    _settle_memory()  # before the loops: a router that is ready claims at once, and nobody decides until it reads that
     async with asyncio.TaskGroup() as group:
         loops = [group.create_task(supervisor.run(process, loop)) for process in processes for loop in process.loops]
         serving = group.create_task(server.serve(sockets=[listener]))
@@ -160,7 +161,6 @@ async def _announce(settings: Settings, not_ready: Callable[[], str | None], *, 
     """Say when the system is ready, then run the demo's clients beside it until cancelled."""
     while not_ready() is not None:  # noqa: ASYNC110  readiness is asked for, as an orchestrator would
         await asyncio.sleep(READY_POLL_S)
-    _settle_memory()
     _say(f"Frontdoor is ready: {settings.public_url}/")
     if demo_clients:
         await _run_demo(settings)

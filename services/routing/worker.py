@@ -19,15 +19,15 @@ from router.partition import Partition
 from router.succession import HEARTBEAT_S
 from schemas.decisions import Claim, DecisionRecord, FactRejected, Heartbeat, Step
 from schemas.errors import BusUnavailable, MalformedInput, OffsetGone, UnknownType
-from schemas.ids import CellId, EventId, derived_id
 from schemas.intake import FactEnvelope
 from schemas.topics import DECISIONS, INTAKE
 from services.routing import snapshots
 from services.routing.dead_facts import DeadFacts
 from services.routing.held_partition import HeldPartition, restore
-from services.runtime.bus import Bus, Message, Place, Reader, Record
+from services.routing.messages import message
+from services.runtime.bus import Bus, Place, Reader, Record
 from services.runtime.clock import Clock
-from services.runtime.codec import DecisionEnvelope, decode_fact, encode
+from services.runtime.codec import decode_fact
 from services.runtime.decisions_reader import read
 from services.runtime.limits import Limits
 from services.runtime.telemetry import DECISIONS_MADE, OWNED, ROUTING_SKIPPED, STEP_SECONDS, Metrics, get_logger
@@ -159,13 +159,12 @@ class RoutingWorker:
         started, now = self._clock.monotonic(), self._clock.now()
         if await self._decide(reader, now):
             self._metrics.observe(STEP_SECONDS, self._clock.monotonic() - started)
-        for held in self._held.values():
-            if held.partition.owning and not held.lost:
-                await self._hold(held, now)
-            elif not held.lost:
-                await self._stand_by(held)
         if self._leaving:
-            self._left.set()
+            await self._say_farewell(now)
+            return
+        for held in self._owned():
+            await self._hold(held, now)
+        await self._stand_by()
 
     async def _decide(self, reader: Reader, now: datetime) -> bool:
         """Decide for every partition that is owned; their steps are on their way to the log side by side."""
@@ -188,20 +187,31 @@ class RoutingWorker:
         return list(held.partition.decide(now, undecided_for=undecided_for))
 
     async def _hold(self, held: HeldPartition, now: datetime) -> None:
-        """Do what an owner does beside deciding: leave, keep house, and show that it is there."""
-        if self._leaving:
-            await self._append_all(held, [held.partition.heartbeat(now, leaving=True)])
-            return
+        """Do what an owner does beside deciding: keep house, and show that it is there."""
         await self._keep_house(held, now)
         if not self._post.alone and held.partition.owning and self._silent_s(held.appended_at) >= HEARTBEAT_S:
             await self._append_all(held, [held.partition.heartbeat(now)])
 
-    async def _stand_by(self, held: HeldPartition) -> None:
-        if self._leaving or not held.warm or held.partition.claiming:
-            return
+    async def _say_farewell(self, now: datetime) -> None:
+        """Leave every partition, side by side: nobody decides until the next owner's claim is read."""
+        farewells = [(held, held.partition.heartbeat(now, leaving=True)) for held in self._owned()]
+        await asyncio.gather(*(self._append_all(held, [farewell]) for held, farewell in farewells))
+        self._left.set()
+
+    async def _stand_by(self) -> None:
+        """Claim, side by side for the same reason, what the present owners have had their time for."""
+        due = [held for held in self._held.values() if self._may_claim(held)]
+        for failure in await asyncio.gather(*map(self._claim_quiet, due), return_exceptions=True) if due else ():
+            if failure is not None:
+                raise failure
+
+    def _may_claim(self, held: HeldPartition) -> bool:
+        if held.lost or held.partition.owning or held.partition.claiming or not held.warm:
+            return False
         patience_s = held.patience_s(self._post.ordinal, self._post.count)
-        if not self._post.alone and self._silent_s(held.signed_at) < patience_s:
-            return
+        return self._post.alone or self._silent_s(held.signed_at) >= patience_s
+
+    async def _claim_quiet(self, held: HeldPartition) -> None:
         # A log that goes on, or does not answer, is no silence of its owner's.
         if (await self._bus.bounds(Place(DECISIONS.name, held.number))).end <= held.decisions_next:
             await self._claim(held)
@@ -247,26 +257,12 @@ class RoutingWorker:
     async def _append(self, held: HeldPartition, records: Sequence[DecisionRecord]) -> None:
         if not records:
             return
-        messages = [self._message(held.number, record) for record in records]
+        now = self._clock.now()
+        messages = [message(record, partition=held.number, process=self._name, now=now) for record in records]
         offsets = await self._bus.publish(DECISIONS.name, held.number, messages)
         held.appended_at = self._clock.monotonic()
         for offset, record in zip(offsets, records, strict=True):
             held.own[offset] = record
-
-    def _message(self, partition: int, record: DecisionRecord) -> Message:
-        cell, time = CellId("*"), self._clock.now()
-        what = record.owner if isinstance(record, Claim) else f"{record.epoch}/{record.seq}"
-        if isinstance(record, Step):
-            cell, time = record.cell, record.decided_at
-        envelope = DecisionEnvelope.around(
-            record,
-            id=EventId(derived_id("decisions", str(partition), what)),
-            source=f"/routing/{self._name}",
-            subject=cell,
-            time=time,
-            cell=cell,
-        )
-        return Message(encode(envelope), key=cell)
 
     # ---- reading
 
@@ -291,7 +287,8 @@ class RoutingWorker:
         except MalformedInput:
             held.unreadable.append(record.offset)
         rejections = held.partition.fact(record.offset, envelope)
-        self._bury(held, rejections)
+        if rejections or held.unreadable:
+            self._bury(held, rejections)
         if envelope is not None and not rejections:
             self._dead.good()
 

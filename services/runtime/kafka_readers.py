@@ -63,9 +63,11 @@ class KafkaReader:
             raise OffsetGone(f"an offset that is read does not exist any more: {error.args}") from error
         except (KafkaError, ConsumerStoppedError) as error:
             raise BusUnavailable(f"fetch: {type(error).__name__}") from error
-        records = [_record(self._prefix, message) for batch in found.values() for message in batch]
-        for record in records:
-            self._positions[record.place] = record.offset + 1
+        records: list[Record] = []
+        for partition, batch in found.items():
+            place = _place(self._prefix, partition)
+            records += [_record(place, message) for message in batch]
+            self._positions[place] = batch[-1].offset + 1
         if not records:
             _check_answers(self._consumer, since_s=self._assigned_at_s)
             await self._pass_gaps()
@@ -134,7 +136,8 @@ class KafkaMember:
             break
         if not found:
             _check_answers(self._consumer, since_s=self._joined_at_s)
-        return [_record(self._prefix, message) for batch in found.values() for message in batch]
+        places = {partition: _place(self._prefix, partition) for partition in found}
+        return [_record(places[partition], message) for partition, batch in found.items() for message in batch]
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         """Store offsets; those of places that moved away are left alone."""
@@ -208,9 +211,9 @@ def _place(prefix: str, partition: TopicPartition) -> Place:
     return Place(partition.topic.removeprefix(prefix), partition.partition)
 
 
-def _record(prefix: str, message: Any) -> Record:
+def _record(place: Place, message: Any) -> Record:
     return Record(
-        place=Place(message.topic.removeprefix(prefix), message.partition),
+        place=place,
         offset=message.offset,
         value=message.value or b"",  # a tombstone: whoever decodes it finds out that there is nothing
         key=None if message.key is None else message.key.decode(errors="replace"),  # others may write here too
