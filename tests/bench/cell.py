@@ -16,7 +16,7 @@ from schemas.tenant_config import TenantConfig
 
 SKILLS: Final = ("nurse", "desk", "billing", "refill", "lang-es", "peds", "cardio", "schedule")
 CELL: Final = ids.CellId("bench")
-_START: Final = datetime(2030, 1, 7, 9, 2, tzinfo=UTC)
+START: Final = datetime(2030, 1, 7, 9, 2, tzinfo=UTC)
 _APART: Final = timedelta(milliseconds=1)  # from one fact to the next, so that no deadline comes up
 _LEASE_S: Final = 7 * 86400.0
 
@@ -26,7 +26,8 @@ def config(size: int) -> TenantConfig:
     luck = random.Random(1)
     people = []
     for number in range(size):
-        skills = luck.sample(SKILLS, luck.randint(1, 3))
+        own = SKILLS[number % len(SKILLS)]  # so that each has somebody
+        skills = dict.fromkeys([own, *luck.sample(SKILLS, luck.randint(0, 2))])
         people.append(
             {
                 "agent_id": f"a{number:05}",
@@ -63,7 +64,7 @@ class CellAtWork:
         self._came = self._offered = 0
         self._size = size
         self._luck = random.Random(2)
-        self._now = _START
+        self._now = START
         self._facts = count()
         self._offers: list[made.AgentReserved] = []
         self._talks: list[made.AgentReserved] = []
