@@ -30,7 +30,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Person:
-    """An agent on one day: proficiency 0..1 by skill, and when they are at their desk, in seconds from opening."""
+    """An agent on one day: proficiency 0..1 by skill, and when they are at their desk, in seconds from opening.
+
+    One who starts at infinity is in the document and never comes.
+    """
 
     agent_id: str
     role: str

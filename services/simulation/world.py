@@ -148,6 +148,8 @@ class World:
     def _employ(self, person: Person) -> None:
         name = AgentId(person.agent_id)
         self._ledger.duties[name] = Duty(person.role)
+        if person.starts_s == inf:
+            return
         self._later(person.starts_s, lambda: self._come(name))
         for begins_s, lasts_s in person.breaks:
             self._later(begins_s, lambda lasts_s=lasts_s: self._call_for_break(name, lasts_s))  # type: ignore[misc]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from math import isnan, nan
+from math import inf, isnan, nan
 from textwrap import wrap
 from typing import Any, Final
 
@@ -141,6 +141,9 @@ def _people(yesterday: Yesterday, needs: Sequence[Need]) -> Iterator[Person]:
         breaks = tuple((end, begin - end) for (_, end), (begin, _) in pairwise(spans))
         if spans:
             yield Person(f"agent-{number}", "agent", levels, spans[0][0], spans[-1][1], breaks)
+    served = {queue for agent in yesterday.agents for queue in agent.queues}
+    if missing := [skill for queue, skill in skills.items() if queue not in served]:
+        yield Person("nobody", "agent", dict.fromkeys(missing, LEAST_LEVEL), starts_s=inf)  # a document names somebody
 
 
 def _span_s(span: Span, start: datetime) -> tuple[float, float]:
@@ -230,6 +233,9 @@ def _assumptions(center: Center) -> Iterator[str]:
 
 
 def _warnings(yesterday: Yesterday) -> Iterator[str]:
+    unserved = sorted({call.queue for call in yesterday.calls} - {q for one in yesterday.agents for q in one.queues})
+    if unserved:
+        yield f"Nobody answered in {', '.join(unserved)}, so nobody does under a policy that asks for the skill."
     at_once = sum(call.left is Left.ABANDONED and call.waited_s <= 0 for call in yesterday.calls)
     if at_once:
         yield (

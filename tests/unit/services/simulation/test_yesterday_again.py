@@ -101,6 +101,12 @@ def test_the_pace_of_an_agent_is_kept() -> None:
     assert [pace_of(level_of(pace)) for pace in (0.5, 1.0, 1.7)] == pytest.approx([0.5, 1.0, 1.7])
 
 
+def test_a_queue_in_which_nobody_answered_stays_so() -> None:
+    outcome = rerun(day(call(0, waited_s=0.0), hang_up(1, queue="billing", waited_s=30.0)), ["gcmu"])
+    assert figures(outcome, "gcmu")["abandoned"] == 50.0
+    assert "Nobody answered in billing" in outcome.assumptions[-1]
+
+
 def test_a_wait_of_nothing_is_pointed_out() -> None:
     told = rerun(day(call(0), hang_up(5, waited_s=0.0)), ["gcmu"])
     assert "Of 1 hang-ups the file gives 1 a wait of 0 s" in told.assumptions[-1]
