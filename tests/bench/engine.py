@@ -53,21 +53,17 @@ async def engine(_folder: Path, size: Size, _bus: Bus) -> list[Figure]:
 
 def _measured(size: Size) -> list[Figure]:
     costs: list[Cost] = []
-    weighed: Figure | None = None
     for agents in size.engine_agents:
         cell = CellAtWork(agents)
         for waiting in size.engine_waiting:
-            before, had = _uss(), cell.waiting
             cell.fill(agents if waiting else round(agents * TALKING_SHARE), waiting)
-            if agents == JUDGED[0] and waiting == size.engine_waiting[-1]:
-                weighed = _weight((_uss() - before) / (cell.waiting - had))
             costs.append(_cost(cell, agents, waiting, size.engine_cycles))
         del cell
     floor_us = _floor_us(sum(cost.decisions for cost in costs) / len(costs), size.engine_cycles)
     return [
         *(figure for cost in costs for figure in _figures(cost, floor_us)),
         *_growth(costs),
-        *([weighed] if weighed else []),
+        _weight(size.engine_waiting[-1]),
         _restored(),
     ]
 
@@ -131,9 +127,16 @@ def _floor_us(decisions: float, cycles: int) -> float:
     return (time.perf_counter() - began) / len(names) * _US
 
 
-def _weight(bytes_each: float) -> Figure:
+def _weight(waiting: int) -> Figure:
+    """Return how much memory a caller takes who waits, of so many, in an engine that has done nothing else."""
+    agents = JUDGED[0]
+    cell = CellAtWork(agents)
+    cell.fill(agents, waiting // 10)
+    before, had = _uss(), cell.waiting
+    cell.fill(agents, waiting)
+    each = (_uss() - before) / (cell.waiting - had)
     return Figure(
-        name=f"engine: memory of a caller who waits, {JUDGED[0]} agents", value=bytes_each / KIB, unit="KiB",
+        name=f"engine: memory of a caller who waits, {agents} agents", value=each / KIB, unit="KiB",
         floor=_kept_bytes() / KIB, floor_name="the two facts of one, kept", value_max=WAITING_KIB_MAX,
     )  # fmt: skip
 
