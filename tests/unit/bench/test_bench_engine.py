@@ -26,7 +26,7 @@ def test_a_cell_fills_and_works() -> None:
 
 def test_figures_come_of_it(monkeypatch) -> None:
     monkeypatch.setattr(engine, "RESTORED", (10, 20))
-    monkeypatch.setattr(engine, "JUDGED", (100, 20))
+    monkeypatch.setattr(engine, "JUDGED", (10, 20))
     size = replace(QUICK, engine_agents=(10, 100), engine_waiting=(0, 20), engine_cycles=20)
     figures = asyncio.run(engine.engine(Path(), size, Bus()))
     assert len(figures) == 4 * 4 + 2 + 2
