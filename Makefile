@@ -55,6 +55,9 @@ integration: .setup-dev ## tests that need a real Kafka, PostgreSQL or Chromium
 simulate: .setup-dev ## bad mornings from seeds, audited (SEED=n for one, SEEDS=200 for many)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--start $(SEED) --seeds 1,--seeds $(SEEDS))
 
+mutations: .setup-dev ## break the router's rules one at a time: the simulation has to notice each
+	@$(BIN)/python -m tests.simulation.mutations
+
 explore: .setup-dev ## every order of everything two routers may meet, in small worlds (DEEP=1: larger ones)
 	@$(BIN)/python -m tests.exploration $(if $(DEEP),--deep)
 
@@ -75,4 +78,4 @@ clean: ## remove what was built; keeps the data directory
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or later, or set PYTHON=/path/to/python3." >&2; exit 1; }
 	@"$(PYTHON)" deploy/setup.py $*
 
-.PHONY: help run cluster test faults check style types imports k8s-check integration simulate explore nemesis bench coverage clean .setup-run .setup-dev
+.PHONY: help run cluster test faults check style types imports k8s-check integration simulate mutations explore nemesis bench coverage clean .setup-run .setup-dev

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from router.entities import AgentRecord, Item
+from router.policy import Policy
 from schemas.ids import TenantId
 from schemas.routing import AgentState, AgentStatus, Requirement, Urgency
 
 
-def obstacle(item: Item, agent: AgentRecord, *, now: datetime) -> str | None:
+def obstacle(item: Item, agent: AgentRecord, *, now: datetime, policy: Policy | None = None) -> str | None:
     """Return the first constraint that keeps the agent from the item, or None if they may take it.
+
+    What is required is what `policy` enforces; None: the rule of the house, `item.enforced`.
 
     The names are a closed set, shown by `explain`: `not_listed`, `other_tenant`, `status:<status>`, `unreachable`,
     `state:<state>`, `lacks:<skill>`, `below:<skill>`, `excluded`. An exclusion holds nobody from an emergent caller.
     """
-    return standing(agent) or unfit(item, agent) or excluded(item, agent, now=now)
+    return standing(agent) or unfit(item, agent, policy) or excluded(item, agent, now=now)
 
 
 def standing(agent: AgentRecord) -> str | None:
@@ -30,9 +33,9 @@ def standing(agent: AgentRecord) -> str | None:
     return None
 
 
-def unfit(item: Item, agent: AgentRecord) -> str | None:
+def unfit(item: Item, agent: AgentRecord, policy: Policy | None = None) -> str | None:
     """Return which requirement the agent does not meet; depends on the item's stage, and not on time otherwise."""
-    return unmet(item.tenant, item.enforced, agent)
+    return unmet(item.tenant, item.enforced if policy is None else policy.enforced(item), agent)
 
 
 def unmet(tenant: TenantId, requirements: Sequence[Requirement], agent: AgentRecord) -> str | None:

@@ -161,7 +161,7 @@ def _raise_urgency(state: CellState, contact: Contact, item: Item, now: datetime
     reservation = state.reservations.get(item.reservation_id) if item.reservation_id else None
     if reservation is None or reservation.joining or reservation.state not in _OPEN:
         return  # the caller is on the way to them already; or they said no, and that is judged next
-    if eligibility.unfit(state.items[item.item_id], state.agents[reservation.agent_id]) is not None:
+    if eligibility.unfit(state.items[item.item_id], state.agents[reservation.agent_id], state.policy) is not None:
         yield from take_back(state, state.items[item.item_id], reservation, RequeueReason.NEEDS_CHANGED, None)
 
 

@@ -127,7 +127,7 @@ def _candidates(
         if len(shown) >= CANDIDATES_MAX:
             break
         agent = state.agents[name]
-        against = eligibility.standing(agent) or eligibility.unfit(item, agent)
+        against = eligibility.standing(agent) or eligibility.unfit(item, agent, state.policy)
         against = against or (held[name].name if name in held else None)
         if against is not None:
             shown.append(_unsuited(name, against))

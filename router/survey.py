@@ -32,9 +32,9 @@ def unmatched(state: CellState, now: datetime) -> list[Item]:
     for item in state.items.values():
         if item.state is not ItemState.QUEUED:
             continue
-        needs = (item.tenant, item.enforced)  # what decides who is fit; many items have the same
+        needs = (item.tenant, state.policy.enforced(item))  # what decides who is fit; many items have the same
         if needs not in fit:
-            fit[needs] = [agent for agent in idle if eligibility.unfit(item, agent) is None]
+            fit[needs] = [agent for agent in idle if eligibility.unfit(item, agent, state.policy) is None]
         held = _reserve(state, item, idle, now)
         if any(
             agent.agent_id not in held and eligibility.excluded(item, agent, now=now) is None for agent in fit[needs]

@@ -4,6 +4,7 @@ Written as YAML by people, checked here, carried whole on the log. Secrets are n
 services finds them in the environment or the data directory.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, Self
 
@@ -185,7 +186,7 @@ def _choose(names: Sequence[str]) -> str:
 
 
 def _unique(what: str, names: Sequence[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
         raise Inconsistent(
             f"{what} {', '.join(map(repr, doubled))} is listed twice",

@@ -22,6 +22,8 @@ from services.runtime.identity import KEY_FILE, ROLES, DevelopmentKey, Identity,
 from services.runtime.settings import Settings, load_settings, setting_rows
 from services.runtime.telemetry import get_logger
 from services.runtime.tenants import load_tenant
+from services.simulation.options import Again
+from services.simulation.options import add_arguments as add_simulation_arguments
 from services.whatif import command as whatif
 
 PROCESSES: Final = ("webhooks", "routing", "desktop", "call-control", "records", "console")
@@ -57,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_running(commands)
     _add_configuration(commands)
     _add_reading(commands)
-    whatif.add_to(commands)
+    _add_simulating(commands)
+    whatif.add_to(commands, Again())
     return parser
 
 
@@ -97,6 +100,11 @@ def _add_reading(commands: Any) -> None:
     actions = demo.add_subparsers(metavar="ACTION", required=True)
     credentials = _command(actions, "credentials", _demo_credentials, "print addresses, accounts, secrets and agents")
     credentials.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_simulating(commands: Any) -> None:
+    parser = _command(commands, "simulate", _simulate, "compare routing policies on simulated days")
+    add_simulation_arguments(parser)
 
 
 def _command(commands: Any, name: str, run: Command, help_: str) -> argparse.ArgumentParser:
@@ -187,6 +195,12 @@ def _explain(args: argparse.Namespace) -> int:
     explanation = _ask(args, "GET", f"/v1/contacts/{args.contact_id}/explanation", role="auditor")
     print(json.dumps(explanation, indent=1, ensure_ascii=False) if args.json else render(explanation))
     return 0
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    from services.simulation import command  # noqa: PLC0415  the router: other commands start without it
+
+    return command.simulate(args)
 
 
 def _demo_credentials(args: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""Policies, one file each, the rule and its source in the docstring."""
+"""Policies, one file each, the rule and its source in the docstring: those of the field as baselines, and ours."""

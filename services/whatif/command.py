@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from schemas.errors import ConfigurationError
 from services.whatif.callers import CallerKeys
 from services.whatif.inputs import Yesterday
 from services.whatif.report import Report
@@ -37,9 +38,12 @@ class Outcome(Protocol):
     def as_json(self) -> Mapping[str, Any]:
         """Return it as JSON values."""
 
+    def as_svg(self) -> str:
+        """Return it as a picture, SVG."""
+
 
 class Rerun(Protocol):
-    """Runs a day again; where it is given, the command has `--policy` and tells the outcome too."""
+    """Runs a day again; where it is given, the command has `--policy` and `--plot` and tells the outcome too."""
 
     policies: Sequence[str]
 
@@ -60,6 +64,7 @@ def add_to(commands: Any, rerun: Rerun | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
     if rerun is not None:
         parser.add_argument("--policy", action="append", choices=tuple(rerun.policies), help="may be repeated; all")
+        parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a picture, SVG")
     parser.set_defaults(command=_run, rerun=rerun)
 
 
@@ -70,6 +75,8 @@ def _run(args: argparse.Namespace) -> int:
     report = Report(str(args.file), yesterday, rows, args.target, imported.tally, args.zone or UTC)
     rerun: Rerun | None = args.rerun
     outcome = rerun(yesterday, args.policy or tuple(rerun.policies)) if rerun else None
+    if outcome and args.plot:
+        _write(args.plot, outcome.as_svg())
     if args.json:
         told = report.as_json() | ({"under_policies": outcome.as_json()} if outcome else {})
         print(json.dumps(told, indent=1, ensure_ascii=False))
@@ -78,6 +85,13 @@ def _run(args: argparse.Namespace) -> int:
         if outcome:
             print("\n" + outcome.as_text())
     return 0
+
+
+def _write(path: Path, picture: str) -> None:
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}", remedy="Give another --plot.") from None
 
 
 def _day(text: str) -> date:

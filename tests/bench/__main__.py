@@ -17,6 +17,7 @@ import uvloop
 
 from deploy.kafka.run_broker import Broker, missing_tools
 from tests.bench import measures
+from tests.bench.engine import engine
 from tests.bench.figures import Figure, table
 from tests.bench.measures import FULL, QUICK, Size
 from tests.bench.routing import routing
@@ -28,6 +29,7 @@ from tests.bench.webhooks import webhooks
 JSON_FILE = Path("bench.json")  # git leaves it alone
 Measure = Callable[[Path, Size, Bus], Awaitable[list[Figure]]]
 MEASURES: dict[str, Measure] = {
+    "engine": engine,
     "start-up": measures.start_up,
     "calls": measures.flat_out,
     "latency": measures.latency,

@@ -35,10 +35,19 @@ class Size:
     waiting: int
     sockets: int
     starts: int
+    engine_agents: tuple[int, ...]
+    engine_waiting: tuple[int, ...]  # growing
+    engine_cycles: int  # calls that end and come, for each of their pairs
 
 
-FULL = Size(seconds=20, floor_seconds=8, warm_up_s=4, agents=200, callers=64, waiting=2000, sockets=5000, starts=5)
-QUICK = Size(seconds=4, floor_seconds=2, warm_up_s=1, agents=100, callers=64, waiting=300, sockets=600, starts=1)
+FULL = Size(
+    seconds=20, floor_seconds=8, warm_up_s=4, agents=200, callers=64, waiting=2000, sockets=5000, starts=5,
+    engine_agents=(10, 100, 1_000, 10_000), engine_waiting=(0, 100, 1_000, 5_000), engine_cycles=2_000,
+)  # fmt: skip
+QUICK = Size(
+    seconds=4, floor_seconds=2, warm_up_s=1, agents=100, callers=64, waiting=300, sockets=600, starts=1,
+    engine_agents=(100, 1_000), engine_waiting=(0, 1_000), engine_cycles=500,
+)  # fmt: skip
 
 
 async def start_up(folder: Path, size: Size, _: Bus) -> list[Figure]:

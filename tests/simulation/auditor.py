@@ -437,6 +437,9 @@ class Auditor:
                 require(work.urgency <= self.people[work.contact].urgency, f"{item} is as urgent as its caller")
             elif work.state != "connected":
                 require(work.until is not None and work.until > at, f"{item} is {work.state} past its end")
+        for agent, desk in self.desks.items():
+            released = desk.shown is None or desk.shown.state in {"idle", "unreachable"}
+            require(desk.item is not None or released, f"{agent} has nothing and is not released")
 
     def _check_person(self, name: str, person: Person, at: datetime) -> None:
         has_work = any(work.contact == name and work.state != "wrapping" for work in self.work.values())

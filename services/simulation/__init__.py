@@ -1,0 +1,1 @@
+"""A day in a contact center through the real engine, in virtual time: policies side by side."""
