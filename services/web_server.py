@@ -9,7 +9,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-LOOK_S: Final = 0.02  # between looks for those who stand outside
+LOOK_S: Final = 0.05  # between looks for those who stand outside
 LET_IN_MAX: Final = 256  # at each look, so that those who are inside are served too
 
 
