@@ -19,7 +19,7 @@ class Limits:
     webhook_bodies_max: int = 1000  # being read at once; beyond: callers hear the safe instruction, a status gets 503
     webhook_turns_max: int = 500  # being answered at once; beyond: the safe instruction, and the same turn once more
     webhook_statuses_max: int = 1000  # being published at once; beyond: 503
-    webhook_late_s: float = 0.5  # before one is begun; beyond, unread: callers hear the safe instruction
+    webhook_late_s: float = 1.0  # before one is begun; beyond, unread: the safe instruction, and callers say it again
     webhook_answer_s: float = 2.0  # the caller hears a safe instruction at the latest by then
     status_attempts_max: int = 4  # nobody listens meanwhile, and carriers do not send a refused status again
     status_pause_s: float = 0.25  # between these; all of them fit into the 15 s that a carrier waits

@@ -30,11 +30,11 @@ async def measured(keep_measuring, clock, *late_s):
 async def test_it_is_too_late_until_the_loop_has_caught_up(world):
     lateness = Lateness(world.clock, limits=Limits(), metrics=world.metrics)
     lateness.require_time()
-    await measured(lateness.keep_measuring, world.clock, 0.0, 0.6)
+    await measured(lateness.keep_measuring, world.clock, 0.0, 1.1)
     with pytest.raises(Busy):
         lateness.require_time()
     assert world.metrics.value(LIMIT_REACHED, limit="webhook_late_s") == 1
-    await measured(lateness.keep_measuring, world.clock, 0.4)
+    await measured(lateness.keep_measuring, world.clock, 0.9)
     lateness.require_time()
 
 
